@@ -1,0 +1,57 @@
+# Everything a newcomer types. `make demo` and `make test` create the environment themselves.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EMULATOR := .venv-emulator/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test check format synth bench clean lock
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The emulator pins botocore exactly, so it lives in an environment of its own.
+$(EMULATOR): requirements/emulator.txt $(READY)
+	test -x .venv-emulator/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-emulator
+	VIRTUAL_ENV=.venv-emulator $(BIN)/uv pip sync --quiet --require-hashes requirements/emulator.txt
+	touch $@
+
+setup: $(READY) $(EMULATOR) ## Create the environments
+
+demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDLES=dir, EXCHANGE=name, KEEP=1)
+	@$(BIN)/python -m local.demo $(if $(CANDLES),--candles $(CANDLES)) $(if $(EXCHANGE),--exchange $(EXCHANGE)) $(if $(KEEP),--keep)
+
+test: setup ## Run every test
+	$(BIN)/python -m pytest
+
+check: setup ## Lint, formatting, types and layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+synth: setup ## Synthesise every stage, without account or network
+	$(BIN)/python -m infra.cdk.synth
+
+bench: setup ## Run the benchmarks (BENCH=name for one); results in out/bench
+	$(BIN)/python -m bench $(BENCH)
+
+lock: $(READY) ## Rewrite requirements/ from pyproject.toml
+	requirements/lock.sh --upgrade-package linkage
+
+clean: ## Stop the local cloud and remove everything that was generated
+	@if [ -x $(BIN)/linkage ]; then $(BIN)/linkage local down --quiet || true; fi
+	rm -rf $(VENV) .venv-emulator .local out cdk.out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

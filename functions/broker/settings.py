@@ -1,0 +1,16 @@
+"""Settings of the paper broker."""
+
+from __future__ import annotations
+
+from linkage.runtime.settings import Settings
+
+
+class BrokerSettings(Settings):
+    """What the paper broker needs to know. ``market`` as in sighook's settings."""
+
+    table_name: str
+    fills_queue_url: str
+    market: str
+    venue: str = "paper"
+    account: str = "paper"
+    seed: int = 1

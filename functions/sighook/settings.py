@@ -1,0 +1,28 @@
+"""Settings of the sighook function."""
+
+from __future__ import annotations
+
+from linkage.runtime.settings import Settings
+
+
+class SighookSettings(Settings):
+    """What the strategy's host needs to know.
+
+    Attributes:
+        webhook_url: base URL of the API, without a trailing slash.
+        secret_id: Secrets Manager id of ``{"webhook_keys": ["whsec_…", …]}``; the first one signs.
+        parameters_name: SSM parameter with the strategy's TOML or JSON document; may be absent there.
+        market: ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
+        symbols: comma-separated BASE-QUOTE, or ``*`` for all that the market has.
+        replay: a run may be late (local stage only).
+    """
+
+    webhook_url: str
+    table_name: str
+    secret_id: str
+    parameters_name: str
+    market: str
+    symbols: str = "*"
+    venue: str = "paper"
+    account: str = "paper"
+    replay: bool = False

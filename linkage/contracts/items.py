@@ -1,0 +1,79 @@
+"""Items of the hot store (one DynamoDB table): where each lives and which attributes it has.
+
+| kind | pk | sk | body |
+|---|---|---|---|
+| signal | ``SIGNAL#<bot_id>#<client_order_id>`` | ``SIGNAL`` | ``StoredSignal.fact_text()`` |
+| snapshot | ``SNAPSHOT#<snapshot_id>`` | ``SNAPSHOT#<config_hash>`` | ``SnapshotDescription.fact_text()`` |
+| run | ``RUN#<run_id>`` | ``RUN`` | ``RunRecord.fact_text()`` |
+| bot | ``BOT`` | ``BOT#<bot_id>`` | ``BotRecord.model_dump_json()`` |
+| token | ``TOKEN#<sha256 of the token, hex>`` | ``TOKEN`` | none; attribute ``bot_id`` |
+| switch | ``SWITCH`` | ``SWITCH#LINKING`` | ``SwitchRecord.fact_text()`` (the latest) |
+| state | ``STATE#<strategy>#<arm>`` | ``STATE`` | the strategy's own; attribute ``version`` |
+| paper | ``PAPER#<account>`` | ``ORDER#<client_order_id>`` | the paper broker's own |
+
+Every item has ``pk, sk, kind, received_at`` (ISO, UTC) and, where it expires, ``expires_at`` (epoch
+seconds, the table's TTL attribute). ``body`` is JSON text; the archive passes it on as it is. Signals have
+``meaning`` (SHA-256 hex), ``disposition``, and ``forwarded_at`` once their tee succeeded. Signals, snapshots
+and runs have ``hour`` (``2026-11-22T18``), the key of the index ``by_hour`` (hour, received_at; keys only)
+that the sweep reads.
+"""
+
+from __future__ import annotations
+
+PK = "pk"
+SK = "sk"
+TTL_ATTRIBUTE = "expires_at"
+HOUR_INDEX = "by_hour"
+HOUR_INDEX_PK = "hour"
+HOUR_INDEX_SK = "received_at"
+
+SIGNAL_SK = "SIGNAL"
+RUN_SK = "RUN"
+TOKEN_SK = "TOKEN"  # noqa: S105 - the name of a key, not a secret
+BOT_PK = "BOT"
+SWITCH_PK = "SWITCH"
+SWITCH_SK = "SWITCH#LINKING"
+STATE_SK = "STATE"
+
+SIGNAL_TTL_DAYS = 45
+RUN_TTL_DAYS = 45
+
+
+def signal_pk(bot_id: str, client_order_id: str) -> str:
+    """Return the partition key of a signal."""
+    return f"SIGNAL#{bot_id}#{client_order_id}"
+
+
+def snapshot_pk(snapshot_id: str) -> str:
+    """Return the partition key of a snapshot's descriptions."""
+    return f"SNAPSHOT#{snapshot_id}"
+
+
+def run_pk(run_id: str) -> str:
+    """Return the partition key of a run."""
+    return f"RUN#{run_id}"
+
+
+def token_pk(token_hash: str) -> str:
+    """Return the partition key of a token, by its SHA-256."""
+    return f"TOKEN#{token_hash}"
+
+
+def bot_sk(bot_id: str) -> str:
+    """Return the sort key of a bot."""
+    return f"BOT#{bot_id}"
+
+
+def state_pk(strategy: str, arm: str) -> str:
+    """Return the partition key of a strategy's state."""
+    return f"STATE#{strategy}#{arm}"
+
+
+def paper_pk(account: str) -> str:
+    """Return the partition key of the paper broker's orders."""
+    return f"PAPER#{account}"
+
+
+def paper_sk(client_order_id: str) -> str:
+    """Return the sort key of a paper order."""
+    return f"ORDER#{client_order_id}"

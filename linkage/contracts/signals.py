@@ -1,0 +1,189 @@
+"""The canonical signal, the snapshot description and the run record, as they travel and are stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from linkage.contracts.types import Key, Name, NativeId, Number, Side, UtcTime, Wire
+from linkage.domain.canonical import canonical_json, sha256_hex
+from linkage.domain.keys import is_ours
+from linkage.domain.snapshots import Snapshot
+
+from uuid import UUID  # isort: skip  (pydantic needs it at run time)
+
+
+class Signal(Wire):
+    """One decision for one symbol and side, with its evidence; also the body of ``POST /v1/signals``.
+
+    ``quantity`` is in the base currency, ``notional`` in the quote currency. ``indicator_breakdown`` maps
+    an indicator's name to decision, value, threshold, weight and contribution.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    client_order_id: Key | None = None
+    snapshot_id: UUID | None = None
+    snapshot: dict[str, Any] | None = None
+    venue: Name | None = None
+    account: Name | None = None
+    strategy: Name | None = None
+    arm: Name = "main"
+    propensity: Number | None = None
+    run_id: UUID | None = None
+    symbol: Name
+    side: Side
+    trigger: Name | None = None
+    buy_score: Number | None = None
+    sell_score: Number | None = None
+    indicators_fired: list[Name] | None = None
+    indicator_breakdown: dict[str, Any] | None = None
+    price: Number | None = Field(default=None, ge=0)
+    quantity: Number | None = Field(default=None, ge=0)
+    notional: Number | None = Field(default=None, ge=0)
+    order_type: Name | None = None
+    take_profit: Number | None = None
+    stop_loss: Number | None = None
+    origin: Name | None = None
+    signalled_at: UtcTime
+    bar_time: UtcTime | None = None
+    parent_client_order_id: Key | None = None
+    disposition: Literal["sent", "suppressed"] = "sent"
+    guardrail: Name | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_extras(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        unknown = {name: item for name, item in value.items() if name not in cls.model_fields}
+        if not unknown:
+            return value
+        known = {name: item for name, item in value.items() if name in cls.model_fields}
+        kept = known.get("extra")
+        known["extra"] = {**(kept if isinstance(kept, dict) else {}), **unknown}
+        return known
+
+    @model_validator(mode="after")
+    def _guardrail_named(self) -> Signal:
+        if self.disposition == "suppressed" and self.guardrail is None:
+            raise ValueError("guardrail is required when disposition is suppressed")
+        return self
+
+    def meaning(self) -> str:
+        """Return the SHA-256 of what the signal means; equal for every spelling of one meaning."""
+        body = self.model_dump(mode="json", exclude={"extra", "snapshot"}, exclude_none=True)
+        return sha256_hex(canonical_json(body))
+
+
+class StoredSignal(Wire):
+    """A signal as the hot store and the ledger keep it: under its bot, with a key and a snapshot."""
+
+    bot_id: Name
+    client_order_id: Key
+    snapshot_id: UUID | None
+    signal: Signal
+    received_at: UtcTime
+
+    def fact_text(self) -> str:
+        """Return the row of ``strategy_signals`` as JSON text; its key is (bot_id, client_order_id)."""
+        row = self.signal.model_dump(mode="json", exclude={"snapshot"}, exclude_none=True)
+        row["trigger_type"] = row.pop("trigger", None)
+        row.update(
+            bot_id=self.bot_id,
+            client_order_id=self.client_order_id,
+            snapshot_id=None if self.snapshot_id is None else str(self.snapshot_id),
+            key_is_ours=is_ours(self.client_order_id),
+            received_at=self.model_dump(mode="json", include={"received_at"})["received_at"],
+            meaning=self.signal.meaning(),
+        )
+        return json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+
+
+class SnapshotDescription(Wire):
+    """A snapshot's parameters: the body of ``POST /v1/snapshots``, and the row of ``snapshot_descriptions``.
+
+    ``snapshot_id`` may be the sender's own (an existing bot has ids of its own); without it the id is
+    made from the parameters.
+    """
+
+    snapshot_id: UUID | None = None
+    strategy: Name
+    code_version: Name | None = None
+    label: Name | None = None
+    parameters: dict[str, Any] = Field(min_length=1)
+
+    def fact_text(self, snapshot: Snapshot, bot_id: str, described_at: str) -> str:
+        """Return the row as JSON text; its key is (snapshot_id, config_hash)."""
+        row = {
+            "snapshot_id": str(self.snapshot_id or snapshot.snapshot_id),
+            "bot_id": bot_id,
+            "config_hash": snapshot.config_hash,
+            "params_hash": snapshot.params_hash,
+            "strategy": self.strategy,
+            "code_version": self.code_version or snapshot.code_version,
+            "label": self.label,
+            "parameters": json.loads(canonical_json(self.parameters)),
+            "described_at": described_at,
+        }
+        return json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+
+
+class RunRecord(Wire):
+    """One invocation of a strategy; the row of ``strategy_runs``. Its key is ``run_id``."""
+
+    run_id: UUID
+    bot_id: Name
+    strategy: Name
+    arm: Name = "main"
+    snapshot_id: UUID
+    scheduled_at: UtcTime
+    started_at: UtcTime
+    duration_ms: int = Field(ge=0)
+    symbols_seen: int = Field(ge=0)
+    symbols_skipped: dict[str, str] = Field(default_factory=dict)
+    signals_sent: int = Field(ge=0)
+    signals_repeated: int = Field(default=0, ge=0)
+    signals_suppressed: dict[str, int] = Field(default_factory=dict)
+
+    def fact_text(self) -> str:
+        """Return the row as JSON text."""
+        return self.model_dump_json()
+
+
+class BotRecord(Wire):
+    """A registered bot; the row of ``bots`` (latest ``updated_at`` per ``bot_id`` counts)."""
+
+    bot_id: NativeId
+    source: Name
+    venue: Name
+    account: Name
+    mode: Literal["live", "paper", "test"] = "live"
+    expects_signals: Literal["yes", "no", "mixed"] = "yes"
+    client_id_pattern: str | None = Field(default=None, max_length=255)
+    book: Name | None = None
+    linked_since: UtcTime
+    forward_url: str | None = Field(default=None, max_length=1024)
+    time_zone: Name | None = None
+    token_hashes: list[str] = Field(default_factory=list)
+    removed: bool = False
+    updated_at: UtcTime
+
+    def fact_text(self) -> str:
+        """Return the row as JSON text, without anything secret."""
+        return self.model_dump_json(exclude={"token_hashes", "forward_url"})
+
+
+class SwitchRecord(Wire):
+    """Linking was switched on or off; a fact of ``switch_intervals``. Its key is ``changed_at``."""
+
+    enabled: bool
+    changed_at: UtcTime
+    changed_by: Name | None = None
+
+    def fact_text(self) -> str:
+        """Return the row as JSON text."""
+        return self.model_dump_json()

@@ -1,0 +1,48 @@
+"""Field types that every wire model shares. Decimals travel as strings; numbers are accepted from others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+
+from linkage.domain.canonical import normalise_decimal
+from linkage.domain.keys import MAX_KEY_LENGTH, normalise_key
+from linkage.domain.times import iso_utc
+
+
+def _plain(value: Decimal) -> Decimal:
+    return Decimal(normalise_decimal(value))
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Number = Annotated[
+    Decimal, AfterValidator(_plain), PlainSerializer(normalise_decimal, return_type=str, when_used="json")
+]
+"""A finite decimal of at most 60 digits on either side of the point; trimmed."""
+
+UtcTime = Annotated[
+    AwareDatetime, AfterValidator(_utc), PlainSerializer(iso_utc, return_type=str, when_used="json")
+]
+"""An instant. Text without a zone is refused."""
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Key = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_KEY_LENGTH),
+    AfterValidator(normalise_key),
+]
+NativeId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
+Side = Literal["buy", "sell"]
+IngestVia = Literal["stream", "webhook", "poll", "import"]
+
+
+class Wire(BaseModel):
+    """Base of the wire models: immutable, and strict about fields that nobody declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,82 @@
+"""One tree of errors, two branches: try again, or don't.
+
+LinkageError
+├── RetryableError          the same call may succeed later
+│   ├── LedgerUnavailableError    PostgreSQL is away, hung or full (SQLSTATE 08, 53, 57)
+│   ├── StoreUnavailableError     the signal store is throttled or away
+│   └── DeliveryError             a post to our own webhook got no final answer
+└── PermanentError          the same call will fail for ever
+    ├── InvalidInputError         what came in cannot be understood; names the field
+    ├── SignatureError            a webhook's signature or token does not hold
+    ├── KeyReusedError            one client_order_id, two meanings
+    ├── RefusedError              our own webhook refused a signal
+    └── ConfigurationError        a setting or a parameter document is wrong
+"""
+
+from __future__ import annotations
+
+
+class LinkageError(Exception):
+    """Root of every error this product raises on purpose."""
+
+
+class RetryableError(LinkageError):
+    """The same call may succeed later."""
+
+
+class LedgerUnavailableError(RetryableError):
+    """PostgreSQL is away, hung, full or shutting down."""
+
+
+class StoreUnavailableError(RetryableError):
+    """The signal store is throttled, away or too slow."""
+
+
+class DeliveryError(RetryableError):
+    """A post to the webhook got no final answer."""
+
+
+class PermanentError(LinkageError):
+    """The same call will fail for ever."""
+
+
+class InvalidInputError(PermanentError):
+    """What came in cannot be understood.
+
+    Args:
+        message: one sentence for the sender.
+        field: dotted path of the offending field, empty when the whole body is at fault.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class SignatureError(PermanentError):
+    """A webhook's signature or token does not hold. The message is for the log, never for the caller."""
+
+
+class KeyReusedError(PermanentError):
+    """One client_order_id arrived with two meanings."""
+
+    def __init__(self, bot_id: str, client_order_id: str) -> None:
+        super().__init__(f"client_order_id {client_order_id!r} of bot {bot_id!r} already has another meaning")
+        self.bot_id = bot_id
+        self.client_order_id = client_order_id
+
+
+class RefusedError(PermanentError):
+    """Our own webhook refused a signal."""
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+class ConfigurationError(PermanentError):
+    """A setting or a parameter document is wrong; ``field`` is its path."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field

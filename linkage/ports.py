@@ -1,0 +1,194 @@
+"""What the use cases need of the outside world. One adapter per technology stands behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from linkage.domain.facts import (
+    FactBatch,
+    LedgerHealth,
+    Recorded,
+    Resolved,
+    SignalKey,
+    Touched,
+    Window,
+)
+from linkage.domain.ids import BotId
+
+PutOutcome = Literal["stored", "repeated", "conflict"]
+
+
+class Clock(Protocol):
+    """The only source of the present."""
+
+    def now(self) -> datetime:
+        """Return the present as aware UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HotItem:
+    """An item of the hot store. ``body`` is the fact as JSON text."""
+
+    kind: Literal["signal", "snapshot", "run", "bot", "switch"]
+    body: str
+    received_at: datetime
+
+
+class SignalStore(Protocol):
+    """The hot store of signals. Items that have expired count as absent, present or not.
+
+    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    """
+
+    def put_signal(
+        self, key: SignalKey, *, fact: str, meaning: str, disposition: str, received_at: datetime
+    ) -> PutOutcome:
+        """Store a signal under its key unless it is there.
+
+        Returns:
+            ``stored``; ``repeated`` when the key is there with the same meaning; ``conflict`` when it is
+            there with another one. Nothing is changed in the last two cases.
+        """
+        ...
+
+    def get_signals(self, keys: Sequence[SignalKey]) -> Mapping[SignalKey, str]:
+        """Return the facts of those signals that are there, read consistently."""
+        ...
+
+    def claim_forward(self, key: SignalKey) -> bool:
+        """Tell whether the signal has still to be forwarded."""
+        ...
+
+    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
+        """Remember that the signal was forwarded."""
+        ...
+
+    def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
+        """Store a snapshot's description; False when it was there already."""
+        ...
+
+    def put_run(self, run_id: str, *, fact: str, received_at: datetime) -> bool:
+        """Store a run's record; False when that run was there already."""
+        ...
+
+    def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
+        """Yield the signals, snapshots and runs received in these hours (``2026-11-22T18``, UTC)."""
+        ...
+
+
+class Switchboard(Protocol):
+    """Switches that an operator turns without a deployment."""
+
+    def linking_enabled(self) -> bool:
+        """Tell whether linking is on. On when nobody ever turned it off.
+
+        Raises:
+            StoreUnavailableError: the switch cannot be read.
+        """
+        ...
+
+
+class TradeLedger(Protocol):
+    """The ledger's write side. Every method raises ``LedgerUnavailableError`` when PostgreSQL is away."""
+
+    def record(self, facts: FactBatch) -> Recorded:
+        """Step one, in one transaction: insert facts, recompute the orders that they touch."""
+        ...
+
+    def resolve(self, touched: Touched) -> Resolved:
+        """Step two, in a transaction of its own: resolve links of touched orders, children included."""
+        ...
+
+    def unresolved(self, *, limit: int) -> Touched:
+        """Return executed orders that are expected to have a link and have none, oldest first."""
+        ...
+
+    def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
+        """Return those hot items whose facts are not in the ledger."""
+        ...
+
+    def maintain(self, window: Window) -> LedgerHealth:
+        """Do the periodic chores and measure what the alarms need."""
+        ...
+
+
+class LedgerReader(Protocol):
+    """The ledger's read side. JSON-ready mappings; decimals as strings, times as ISO 8601 in UTC."""
+
+    def rates(self, window: Window) -> Mapping[str, object]:
+        """Return the three rates of a window with their counts."""
+        ...
+
+    def report(self, window: Window) -> Mapping[str, object]:
+        """Return all that the report of a window shows."""
+        ...
+
+    def trace(self, identifier: str) -> Mapping[str, object] | None:
+        """Return one order's whole story, by order id, venue order id or client order id."""
+        ...
+
+
+class EventQueue(Protocol):
+    """Where fills and order events go."""
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Send messages, each one event or an array of up to 100 as JSON text.
+
+        Raises:
+            DeliveryError: at least one was not accepted; sending all again does no harm.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkReply:
+    """What became of a posted signal: ``repeated`` when it was there, ``conflict`` with another meaning."""
+
+    outcome: Literal["stored", "repeated", "conflict"]
+
+
+class SignalSink(Protocol):
+    """Where the strategy posts its signals."""
+
+    def post(self, body: Mapping[str, object]) -> SinkReply:
+        """Post one canonical signal, signed, retried with the same id.
+
+        Raises:
+            DeliveryError: no final answer after all retries.
+            RefusedError: a final refusal other than 409.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailMessage:
+    """A mail, ready to be sent. Attachments are (file name, MIME type, bytes)."""
+
+    subject: str
+    html: str
+    text: str
+    attachments: Sequence[tuple[str, str, bytes]] = ()
+
+
+class Mailer(Protocol):
+    """Sends mail."""
+
+    def send(self, message: MailMessage, *, recipient: str) -> str:
+        """Send to one recipient and return the provider's message id."""
+        ...
+
+
+class BotDirectory(Protocol):
+    """Who may call, and under which name. JSON text of ``contracts.signals.BotRecord``."""
+
+    def find_by_token(self, token_hash: str) -> str | None:
+        """Return the bot's record as JSON text, by the SHA-256 of its token; None when unknown."""
+        ...
+
+    def get(self, bot_id: BotId) -> str | None:
+        """Return the bot's record as JSON text; None when unknown or removed."""
+        ...
