@@ -1,0 +1,186 @@
+"""One deployed stage, on this machine or in AWS, as the commands see it.
+
+A command asks for it with :func:`cloud_of`, reads names from ``outputs`` and calls functions by their
+output's name::
+
+    @app.command()
+    def rate(context: typer.Context, hours: int = 6, as_json: JsonOption = False) -> None:
+        reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "rates", ...})
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from linkage.domain.errors import LinkageError
+from local.state import LocalState
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+
+PROBLEM = 1
+USAGE = 2
+
+
+class CommandError(LinkageError):
+    """A command cannot go on. The message is one line for the person who typed it.
+
+    Args:
+        message: what is wrong and what to do about it.
+        exit_code: 1 when the command did its work and found a problem, 2 for usage or connection.
+    """
+
+    def __init__(self, message: str, exit_code: int = USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class FunctionFailedError(CommandError):
+    """A deployed function raised. ``error_type`` is the name of what it raised."""
+
+    def __init__(self, function: str, error_type: str, message: str) -> None:
+        super().__init__(
+            f"{function} failed: {error_type}: {message}" if error_type else f"{function} failed"
+        )
+        self.error_type = error_type
+
+
+class Cloud:
+    """One deployed stage.
+
+    Args:
+        stage: local, dev or prod.
+        profile: AWS profile; None for the default credentials. Not used locally.
+        state: the local cloud that is up; None outside the local stage.
+    """
+
+    def __init__(self, stage: str, *, profile: str | None = None, state: LocalState | None = None) -> None:
+        self.stage = stage
+        self.profile = profile
+        self.state = state
+
+    @classmethod
+    def connect(cls, stage: str | None = None, profile: str | None = None) -> Cloud:
+        """Return the chosen stage: named, else ``LINKAGE_STAGE``, else local when it is up, else dev.
+
+        Raises:
+            CommandError: the local stage was asked for and is not up.
+        """
+        state = LocalState.load()
+        chosen = stage or os.environ.get("LINKAGE_STAGE") or ("local" if state else "dev")
+        if chosen != "local":
+            return cls(chosen, profile=profile)
+        if state is None:
+            raise CommandError("the local cloud is not up; start it with: linkage local up")
+        return cls(chosen, state=state)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The boto3 session with this stage's credentials and region."""
+        if self.state is None:
+            return boto3.Session(profile_name=self.profile)
+        return boto3.Session(
+            aws_access_key_id=self.state.access_key_id,
+            aws_secret_access_key=self.state.secret_access_key,
+            region_name=self.state.region,
+        )
+
+    def client(self, service: str, *, read_timeout: float = 60, max_attempts: int = 3) -> Any:
+        """Return a client of an AWS service, at the local endpoint in the local stage.
+
+        Args:
+            service: boto3's name of the service.
+            read_timeout: seconds to wait for an answer.
+            max_attempts: all attempts together; 1 for calls that must not be repeated.
+        """
+        config = Config(
+            connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": max_attempts}
+        )
+        endpoint = self.state.endpoint_url if self.state else None
+        return self.session.client(service, endpoint_url=endpoint, config=config)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs of the service stack.
+
+        Raises:
+            CommandError: the stage is not deployed there.
+        """
+        name = f"linkage-{self.stage}-service"
+        try:
+            stacks = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationError":
+                raise CommandError(f"stack {name} does not exist; deploy this stage first") from None
+            raise
+        return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+
+    def output(self, name: str) -> str:
+        """Return one output of the service stack.
+
+        Raises:
+            CommandError: the deployed version has no such output.
+        """
+        try:
+            return self.outputs[name]
+        except KeyError:
+            message = f"stack linkage-{self.stage}-service has no output {name}; deploy the current version"
+            raise CommandError(message) from None
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the HTTP API, without a trailing slash."""
+        if self.state is not None:
+            return f"{self.state.endpoint_url}/_aws/execute-api/{self.output('ApiId')}"
+        return self.output("ApiUrl").rstrip("/")
+
+    def invoke(self, output_name: str, payload: Mapping[str, object], *, read_timeout: float = 120) -> Any:
+        """Invoke a function once, wait, and return its decoded reply.
+
+        Args:
+            output_name: output that holds the function's name, such as ``ReadLedgerFunction``.
+            payload: the event, JSON-ready.
+            read_timeout: seconds to wait for the reply.
+
+        Raises:
+            FunctionFailedError: the function raised.
+            CommandError: the stage is not deployed.
+        """
+        function = self.output(output_name)
+        reply = self.client("lambda", read_timeout=read_timeout, max_attempts=1).invoke(
+            FunctionName=function, Payload=json.dumps(payload).encode()
+        )
+        body = reply["Payload"].read()
+        decoded: Any = json.loads(body) if body else None
+        if "FunctionError" in reply:
+            detail: Mapping[str, Any] = decoded if isinstance(decoded, dict) else {}
+            raise FunctionFailedError(
+                output_name, str(detail.get("errorType", "")), str(detail.get("errorMessage", ""))
+            )
+        return decoded
+
+
+@dataclass(slots=True)
+class Options:
+    """The global options, and the cloud that they choose once somebody asks for it."""
+
+    stage: str | None = None
+    profile: str | None = None
+    cloud: Cloud | None = None
+
+
+def cloud_of(context: typer.Context) -> Cloud:
+    """Return the cloud that the command line chose."""
+    options = context.ensure_object(Options)
+    if options.cloud is None:
+        options.cloud = Cloud.connect(options.stage, options.profile)
+    return options.cloud

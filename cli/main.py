@@ -1,0 +1,78 @@
+"""The ``linkage`` command: global options, error messages, and the groups of commands.
+
+A group is a module with ``app = typer.Typer(...)`` for `linkage GROUP COMMAND`, or with
+``register(app)`` for commands that stand directly under `linkage`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from cli.cloud import USAGE, CommandError, Options
+from linkage.domain.errors import LinkageError
+
+
+class LinkageGroup(TyperGroup):
+    """Turns every error that a person can do something about into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            raise _stop(str(error), error.exit_code) from None
+        except ClientError as error:
+            detail = error.response.get("Error", {})
+            message = f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
+            raise _stop(message, USAGE) from None
+        except (BotoCoreError, LinkageError) as error:
+            raise _stop(str(error), USAGE) from None
+
+
+def _stop(message: str, exit_code: int) -> typer.Exit:
+    typer.echo(f"linkage: {' '.join(message.split())}", err=True)
+    return typer.Exit(exit_code)
+
+
+app = typer.Typer(
+    cls=LinkageGroup,
+    help="Which strategy parameters made this trade?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"linkage {version('linkage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LINKAGE_STAGE", help="local, dev or prod. Default: local when it is up, else dev."
+        ),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="AWS profile of that stage's account.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Which strategy parameters made this trade?"""
+    chosen = context.ensure_object(Options)
+    chosen.stage, chosen.profile = stage, profile
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
