@@ -1,0 +1,128 @@
+"""The product's DynamoDB table inside moto, with its stream as Lambda would deliver it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from linkage.contracts import items
+
+REGION = "eu-central-1"
+TABLE_NAME = "linkage-test"
+
+TABLE_SCHEMA: dict[str, Any] = {
+    "KeySchema": [
+        {"AttributeName": items.PK, "KeyType": "HASH"},
+        {"AttributeName": items.SK, "KeyType": "RANGE"},
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "S"}
+        for name in (items.PK, items.SK, items.HOUR_INDEX_PK, items.HOUR_INDEX_SK)
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": items.HOUR_INDEX,
+            "KeySchema": [
+                {"AttributeName": items.HOUR_INDEX_PK, "KeyType": "HASH"},
+                {"AttributeName": items.HOUR_INDEX_SK, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+}
+
+
+@dataclass
+class SignalsTable:
+    """The table, its client, and what its stream has still to deliver."""
+
+    client: Any
+    name: str = TABLE_NAME
+    _delivered: int = 0
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return every item, expired or not."""
+        return list(self.client.scan(TableName=self.name)["Items"])
+
+    def delete_expired(self, now: float) -> int:
+        """Do what DynamoDB's TTL does some time after an item's expiry; return how many went."""
+        expired = [
+            item for item in self.items() if int(item.get(items.TTL_ATTRIBUTE, {"N": "9" * 12})["N"]) <= now
+        ]
+        for item in expired:
+            self.client.delete_item(
+                TableName=self.name, Key={name: item[name] for name in (items.PK, items.SK)}
+            )
+        return len(expired)
+
+    def stream_event(self) -> dict[str, Any]:
+        """Return what was written since the last call, as the event that Lambda would get.
+
+        Like the deployed filter, only INSERT and MODIFY of the kinds that are archived.
+        """
+        # moto answers the streams API under another host name than botocore asks; its shard is the same.
+        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[self.name]
+        shard = table.stream_shard
+        assert shard is not None
+        fresh = [record.to_json() for record in shard.items[self._delivered :]]
+        self._delivered += len(fresh)
+        records = [_as_lambda_sends_it(record, str(table.latest_stream_label)) for record in fresh]
+        return {"Records": [record for record in records if _is_archived(record)]}
+
+
+def create_signals_table(client: Any, name: str = TABLE_NAME) -> None:
+    """Create the table with the deployed schema."""
+    client.create_table(TableName=name, **TABLE_SCHEMA)
+    client.update_time_to_live(
+        TableName=name,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": items.TTL_ATTRIBUTE},
+    )
+
+
+@contextmanager
+def moto_table(name: str = TABLE_NAME) -> Iterator[SignalsTable]:
+    """Yield the table in a moto account of its own."""
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ENDPOINT_URL_DYNAMODB"):
+            environment.delenv(variable, raising=False)
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        with mock_aws():
+            client = boto3.client("dynamodb", region_name=REGION)
+            create_signals_table(client, name)
+            yield SignalsTable(client=client, name=name)
+
+
+@pytest.fixture
+def signals_table() -> Iterator[SignalsTable]:
+    """The product's table, empty."""
+    with moto_table() as table:
+        yield table
+
+
+def _as_lambda_sends_it(record: dict[str, Any], label: str) -> dict[str, Any]:
+    text = json.dumps(record, default=lambda moment: moment.timestamp())
+    sent: dict[str, Any] = json.loads(text)
+    sent["awsRegion"] = REGION
+    sent["eventSourceARN"] = (
+        f"arn:aws:dynamodb:{REGION}:{DEFAULT_ACCOUNT_ID}:table/{TABLE_NAME}/stream/{label}"
+    )
+    return sent
+
+
+def _is_archived(record: dict[str, Any]) -> bool:
+    image = record["dynamodb"].get("NewImage", {})
+    archived = ("signal", "snapshot", "run", "bot", "switch")
+    return record["eventName"] in ("INSERT", "MODIFY") and image.get("kind", {}).get("S") in archived

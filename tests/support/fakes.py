@@ -1,0 +1,194 @@
+"""In-memory stand-ins for the ports. They answer ``len()`` and ``in``, and fail when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, cast
+
+from linkage.contracts import items
+from linkage.domain.errors import DeliveryError, LinkageError, StoreUnavailableError
+from linkage.domain.facts import FactBatch, LedgerHealth, Recorded, Resolved, SignalKey, Touched, Window
+from linkage.domain.times import iso_utc
+from linkage.ports import Clock, HotItem, PutOutcome
+
+
+@dataclass
+class _StoredItem:
+    kind: str
+    body: str
+    received_at: datetime
+    expires_at: datetime | None
+    meaning: str = ""
+    forwarded_at: datetime | None = None
+
+
+@dataclass
+class FakeSignalStore:
+    """A ``SignalStore`` in a dictionary. ``available = False`` makes every call fail."""
+
+    clock: Clock
+    available: bool = True
+    reads: int = 0
+    _items: dict[tuple[str, str], _StoredItem] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return sum(1 for item in self._items.values() if self._alive(item))
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, SignalKey) and self._living(*self._place(key)) is not None
+
+    def put_signal(
+        self, key: SignalKey, *, fact: str, meaning: str, disposition: str, received_at: datetime
+    ) -> PutOutcome:
+        """See ``ports.SignalStore``."""
+        self._check()
+        expires = received_at + timedelta(days=items.SIGNAL_TTL_DAYS)
+        present = self._living(*self._place(key))
+        if present is not None:
+            return "repeated" if present.meaning == meaning else "conflict"
+        self._items[self._place(key)] = _StoredItem("signal", fact, received_at, expires, meaning)
+        return "stored"
+
+    def get_signals(self, keys: Sequence[SignalKey]) -> Mapping[SignalKey, str]:
+        """See ``ports.SignalStore``."""
+        self._check()
+        self.reads += 1
+        found = {key: self._living(*self._place(key)) for key in keys}
+        return {key: item.body for key, item in found.items() if item is not None}
+
+    def claim_forward(self, key: SignalKey) -> bool:
+        """See ``ports.SignalStore``."""
+        self._check()
+        item = self._living(*self._place(key))
+        return item is not None and item.forwarded_at is None
+
+    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
+        """See ``ports.SignalStore``."""
+        self._check()
+        item = self._items.get(self._place(key))
+        if item is not None and item.forwarded_at is None:
+            item.forwarded_at = at
+
+    def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
+        """See ``ports.SignalStore``."""
+        return self._put((items.snapshot_pk(snapshot_id), config_hash), "snapshot", fact, received_at, None)
+
+    def put_run(self, run_id: str, *, fact: str, received_at: datetime) -> bool:
+        """See ``ports.SignalStore``."""
+        expires = received_at + timedelta(days=items.RUN_TTL_DAYS)
+        return self._put((items.run_pk(run_id), items.RUN_SK), "run", fact, received_at, expires)
+
+    def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
+        """See ``ports.SignalStore``."""
+        self._check()
+        kind = Literal["signal", "snapshot", "run", "bot", "switch"]
+        for hour in hours:
+            for item in self._items.values():
+                if self._alive(item) and iso_utc(item.received_at)[:13] == hour:
+                    yield HotItem(cast(kind, item.kind), item.body, item.received_at)
+
+    def _put(
+        self, place: tuple[str, str], kind: str, fact: str, received_at: datetime, expires: datetime | None
+    ) -> bool:
+        self._check()
+        if self._living(*place) is not None:
+            return False
+        self._items[place] = _StoredItem(kind, fact, received_at, expires)
+        return True
+
+    def _place(self, key: SignalKey) -> tuple[str, str]:
+        return items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK
+
+    def _living(self, pk: str, sk: str) -> _StoredItem | None:
+        item = self._items.get((pk, sk))
+        return item if item is not None and self._alive(item) else None
+
+    def _alive(self, item: _StoredItem) -> bool:
+        return item.expires_at is None or item.expires_at > self.clock.now()
+
+    def _check(self) -> None:
+        if not self.available:
+            raise StoreUnavailableError("the fake store was told to fail")
+
+
+@dataclass
+class FakeSwitchboard:
+    """A ``Switchboard`` with one switch; ``enabled = None`` cannot be read."""
+
+    enabled: bool | None = True
+
+    def linking_enabled(self) -> bool:
+        """See ``ports.Switchboard``."""
+        if self.enabled is None:
+            raise StoreUnavailableError("the fake switch was told to fail")
+        return self.enabled
+
+
+@dataclass
+class FakeQueue:
+    """An ``EventQueue`` that keeps what was sent; ``available = False`` refuses."""
+
+    sent: list[str] = field(default_factory=list)
+    available: bool = True
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """See ``ports.EventQueue``."""
+        if not self.available:
+            raise DeliveryError("the fake queue was told to fail")
+        self.sent.extend(bodies)
+
+
+@dataclass
+class FakeLedger:
+    """A ``TradeLedger`` that keeps what it was given and answers what it was told.
+
+    It decides nothing: the rules of linking are tested on a real PostgreSQL. ``failures`` are raised, one
+    per call of ``record`` or ``resolve``, in turn; None lets a call pass.
+    """
+
+    recorded: list[FactBatch] = field(default_factory=list)
+    resolved: list[Touched] = field(default_factory=list)
+    answers: list[Resolved] = field(default_factory=list)
+    touched: Touched = field(default_factory=Touched)
+    waiting: Touched = field(default_factory=Touched)
+    archived: set[str] = field(default_factory=set)
+    failures: list[LinkageError | None] = field(default_factory=list)
+    health: LedgerHealth = field(default_factory=LedgerHealth)
+
+    def __len__(self) -> int:
+        return sum(len(batch) for batch in self.recorded)
+
+    def record(self, facts: FactBatch) -> Recorded:
+        """See ``ports.TradeLedger``."""
+        self._fail()
+        self.recorded.append(facts)
+        self.archived.update(facts.signals, facts.snapshots, facts.runs)
+        return Recorded(touched=self.touched, new_facts=len(facts) - len(facts.quarantined), repeated_facts=0)
+
+    def resolve(self, touched: Touched) -> Resolved:
+        """See ``ports.TradeLedger``."""
+        self._fail()
+        self.resolved.append(touched)
+        return self.answers.pop(0) if self.answers else Resolved()
+
+    def unresolved(self, *, limit: int) -> Touched:
+        """See ``ports.TradeLedger``."""
+        return Touched(frozenset(sorted(self.waiting.order_ids)[:limit]), self.waiting.keys)
+
+    def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
+        """See ``ports.TradeLedger``."""
+        return [item for item in items if item.body not in self.archived]
+
+    def maintain(self, window: Window) -> LedgerHealth:
+        """See ``ports.TradeLedger``."""
+        return self.health
+
+    def _fail(self) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
