@@ -80,6 +80,35 @@ class SignalStore(Protocol):
         ...
 
 
+class Forwarder(Protocol):
+    """Passes a received body on to the receiver behind us, unchanged."""
+
+    def forward(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Post the body once.
+
+        Raises:
+            DeliveryError: no answer in time, or one that asks to try again (408, 429, 5xx).
+            RefusedError: a final refusal.
+        """
+        ...
+
+
+class WebhookKeys(Protocol):
+    """The secrets of our own signed route, current one first."""
+
+    def current(self) -> Sequence[bytes]:
+        """Return all valid secrets.
+
+        Raises:
+            StoreUnavailableError: they were never read, and cannot be read now.
+        """
+        ...
+
+    def refresh(self) -> bool:
+        """Read them again unless that was done just now; True when they changed."""
+        ...
+
+
 class Switchboard(Protocol):
     """Switches that an operator turns without a deployment."""
 

@@ -4,12 +4,13 @@ LinkageError
 ├── RetryableError          the same call may succeed later
 │   ├── LedgerUnavailableError    PostgreSQL is away, hung or full (SQLSTATE 08, 53, 57)
 │   ├── StoreUnavailableError     the signal store is throttled or away
-│   └── DeliveryError             a post to our own webhook got no final answer
+│   └── DeliveryError             a post, or a message to a queue, got no final answer
 └── PermanentError          the same call will fail for ever
     ├── InvalidInputError         what came in cannot be understood; names the field
     ├── SignatureError            a webhook's signature or token does not hold
+    ├── NotAllowedError           the caller is known, and may not do this; names the field
     ├── KeyReusedError            one client_order_id, two meanings
-    ├── RefusedError              our own webhook refused a signal
+    ├── RefusedError              the far side of a post refused it for good
     └── ConfigurationError        a setting or a parameter document is wrong
 """
 
@@ -33,7 +34,7 @@ class StoreUnavailableError(RetryableError):
 
 
 class DeliveryError(RetryableError):
-    """A post to the webhook got no final answer."""
+    """A post, or a message to a queue, got no final answer."""
 
 
 class PermanentError(LinkageError):
@@ -57,6 +58,19 @@ class SignatureError(PermanentError):
     """A webhook's signature or token does not hold. The message is for the log, never for the caller."""
 
 
+class NotAllowedError(PermanentError):
+    """The caller is known, and may not do this.
+
+    Args:
+        message: one sentence for the sender.
+        field: dotted path of the offending field.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class KeyReusedError(PermanentError):
     """One client_order_id arrived with two meanings."""
 
@@ -67,7 +81,7 @@ class KeyReusedError(PermanentError):
 
 
 class RefusedError(PermanentError):
-    """Our own webhook refused a signal."""
+    """The far side of a post refused it for good: our own webhook, or a receiver that we forward to."""
 
     def __init__(self, message: str, status_code: int) -> None:
         super().__init__(message)

@@ -1,0 +1,81 @@
+"""JSON from strangers: everything that two parsers could read in two ways is refused.
+
+Numbers with a point become ``Decimal``, so that no digit is lost on the way to the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from linkage.domain.errors import InvalidInputError
+
+MAX_DEPTH = 32
+
+
+class NotJsonError(InvalidInputError):
+    """The body is no JSON document at all."""
+
+
+def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """Return the document in a body of UTF-8 bytes.
+
+    Args:
+        body: the raw bytes.
+        max_depth: how deep objects and arrays may be nested.
+
+    Raises:
+        NotJsonError: not UTF-8, not JSON, NaN or Infinity, a key twice in one object, or too deep.
+        InvalidInputError: a text holds a NUL or half a surrogate pair, which no database stores.
+    """
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_without_duplicates,
+        )
+    except NotJsonError:
+        raise
+    except RecursionError:
+        raise NotJsonError("the body is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise NotJsonError("the body is not UTF-8") from None
+    except (ValueError, ArithmeticError):
+        raise NotJsonError("the body is not JSON") from None
+    _check(value, "", max_depth)
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise NotJsonError(f"{name} is not JSON")
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise NotJsonError("a name occurs twice in one object")
+    return result
+
+
+def _check(value: Any, path: str, depth: int) -> None:
+    if isinstance(value, str):
+        _check_text(value, path)
+        return
+    if not isinstance(value, (dict, list)):
+        return
+    if depth == 0:
+        raise NotJsonError("the body is nested too deeply")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_text(name, path)
+            _check(item, f"{path}.{name}" if path else name, depth - 1)
+    else:
+        for index, item in enumerate(value):
+            _check(item, f"{path}.{index}" if path else str(index), depth - 1)
+
+
+def _check_text(text: str, path: str) -> None:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInputError("the text holds a character that cannot be stored", path)
