@@ -105,7 +105,10 @@ class Cloud:
         config = Config(
             connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": max_attempts}
         )
-        endpoint = self.state.endpoint_url if self.state else None
+        endpoint = None
+        if self.state is not None:
+            endpoint = self.state.endpoint_url
+            config = config.merge(Config(proxies={}))  # whatever the environment says: it is this machine
         return self.session.client(service, endpoint_url=endpoint, config=config)
 
     @cached_property

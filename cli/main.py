@@ -13,6 +13,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
+import cli.local
 from cli.cloud import USAGE, CommandError, Options
 from linkage.domain.errors import LinkageError
 
@@ -71,6 +72,9 @@ def options(
     """Which strategy parameters made this trade?"""
     chosen = context.ensure_object(Options)
     chosen.stage, chosen.profile = stage, profile
+
+
+app.add_typer(cli.local.app, name="local")
 
 
 def main() -> None:

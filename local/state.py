@@ -10,6 +10,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE_NAME = "state.json"
+RUN_FOLDER = "cloud"  # below the local directory: what one run writes, removed when it ends
 
 
 def local_directory() -> Path:

@@ -1,0 +1,171 @@
+"""`linkage local`: the whole product on this machine."""
+
+from __future__ import annotations
+
+import time
+import webbrowser
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption
+from cli.output import print_json, print_table, say
+from local.cloud import LocalCloud, healthy, is_up, stop
+from local.deploy import StageOptions
+from local.mailbox import read_mailbox
+from local.state import LocalState, local_directory
+
+app = typer.Typer(
+    help="The whole product on this machine: an AWS emulator and PostgreSQL.", no_args_is_help=True
+)
+
+_FOLLOW_SECONDS = 0.5
+
+
+@app.command()
+def up(
+    market: Annotated[
+        str, typer.Option(help="simulation:SEED, files:FOLDER or ccxt:EXCHANGE.")
+    ] = StageOptions.market,
+    recipient: Annotated[list[str] | None, typer.Option(help="Who gets the scheduled report.")] = None,
+    broker: Annotated[bool, typer.Option(help="Execute signals on paper.")] = True,
+    port: Annotated[int | None, typer.Option(help="Of the emulator. Default: a free one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start it and deploy; when it is up, deploy the current code again."""
+    options = StageOptions(
+        market=_absolute(market),
+        recipients=tuple(recipient) if recipient else StageOptions.recipients,
+        broker=broker,
+    )
+    folder = local_directory()
+    if is_up(folder):
+        cloud = LocalCloud.attach(folder, progress=say)
+        cloud.deploy(options)
+    else:
+        cloud = LocalCloud.up(folder, options=options, port=port, progress=say)
+        cloud.detach()
+    if as_json:
+        print_json(_visible(cloud.state))
+        return
+    say(f"up after {cloud.state.deploy_seconds:.0f} s of deployment; stop it with: linkage local down")
+    say(f"API  {cloud.state.api_url}")
+    say(f"AWS  {cloud.state.endpoint_url}")
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show whether it is up and healthy. Exit code 1 if not."""
+    folder = local_directory()
+    state = LocalState.load(folder)
+    running = state is not None and is_up(folder)
+    well = running and state is not None and healthy(state)
+    if as_json:
+        print_json({"up": running, "healthy": well, **(_visible(state) if state and running else {})})
+    elif state is None or not running:
+        say("down; start it with: linkage local up")
+    else:
+        rows = [
+            ("API", f"{state.api_url} ({'healthy' if well else 'no answer'})"),
+            ("AWS endpoint", state.endpoint_url),
+            ("PostgreSQL", f"127.0.0.1:{state.postgres_port} (TLS, authority {state.postgres_ca_file})"),
+            ("started", state.started_at),
+            ("supervisor", state.supervisor_pid),
+        ]
+        print_table(("what", "where"), rows)
+    if not well:
+        raise typer.Exit(PROBLEM)
+
+
+@app.command()
+def mail(
+    open_: Annotated[bool, typer.Option("--open", help="Open the newest mail in the browser.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Save all mail as .eml, .html and .txt there.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the mail that was sent."""
+    state = LocalCloud.attach().state
+    mails = read_mailbox(state)
+    if save is not None:
+        for each in mails:
+            for path in each.save(save):
+                say(str(path))
+    if open_:
+        if not mails:
+            raise CommandError("no mail was sent yet", PROBLEM)
+        files = mails[-1].save(Path(state.directory) / "mail")
+        webbrowser.open(files[1].as_uri())
+    if as_json:
+        print_json([asdict(each) for each in mails])
+    elif save is None and not open_:
+        rows = [(f"{each.sent_at:%H:%M:%S}", ", ".join(each.recipients), each.subject) for each in mails]
+        print_table(("sent (UTC)", "to", "subject"), rows)
+
+
+@app.command()
+def logs(
+    function: Annotated[
+        str | None, typer.Argument(help="A function, or part of its name. Default: all.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    grep: Annotated[str | None, typer.Option(help="Only lines that contain this text.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the functions logged."""
+    cloud = Cloud("local", state=LocalCloud.attach().state)
+    client = cloud.client("logs")
+    seen: set[str] = set()
+    while True:
+        for name, event in _log_events(client, function):
+            if event["eventId"] in seen or (grep and grep not in event["message"]):
+                continue
+            seen.add(event["eventId"])
+            if as_json:
+                print_json({"function": name, "at": event["timestamp"], "message": event["message"]})
+            else:
+                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+                typer.echo(f"{at:%H:%M:%S.%f} {name} {event['message'].rstrip()}")
+        if not follow:
+            return
+        time.sleep(_FOLLOW_SECONDS)
+
+
+@app.command()
+def down(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is not up.")] = False,
+) -> None:
+    """Stop everything and remove its data."""
+    stopped = stop(local_directory())
+    if not quiet:
+        say("stopped" if stopped else "the local cloud is not up")
+
+
+def _log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    groups = [
+        group["logGroupName"]
+        for page in client.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+        if function is None or function.lower() in group["logGroupName"].lower()
+    ]
+    found = [
+        (group.rsplit("/", 1)[-1], event)
+        for group in groups
+        for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for event in page["events"]
+    ]
+    yield from sorted(found, key=lambda pair: pair[1]["timestamp"])
+
+
+def _visible(state: LocalState) -> dict[str, object]:
+    values = asdict(state)
+    del values["postgres_passwords"]
+    return values
+
+
+def _absolute(market: str) -> str:
+    kind, _, rest = market.partition(":")
+    return f"files:{Path(rest).resolve()}" if kind == "files" else market

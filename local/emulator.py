@@ -1,0 +1,136 @@
+"""The AWS emulator: MiniStack in an environment of its own, with its authorisation on."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import platform
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from local.processes import MissingToolError, alive, dies_with_parent
+from local.state import ROOT
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+# The emulator's own administrator. It listens on the loopback interface only.
+ACCESS_KEY_ID = "test"
+SECRET_ACCESS_KEY = "test"  # noqa: S105 - not a secret of anybody
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
+
+
+def emulator_python() -> Path:
+    """Return the interpreter of the emulator's environment.
+
+    Raises:
+        MissingToolError: that environment is not there, or the C library is not one its wheels work with.
+    """
+    python = Path(os.environ.get("LINKAGE_EMULATOR_PYTHON") or ROOT / ".venv-emulator" / "bin" / "python")
+    if not python.is_file():
+        raise MissingToolError("the emulator's environment is missing; create it with: make setup")
+    library, version = platform.libc_ver()
+    if sys.platform == "linux" and (library != "glibc" or tuple(map(int, version.split(".")[:2])) < (2, 34)):
+        found = f"{library} {version}".strip() or "another C library"
+        raise MissingToolError(f"the local database needs glibc 2.34 or newer; this machine has {found}")
+    return python
+
+
+class Emulator:
+    """One MiniStack process and the Lambda workers below it.
+
+    Args:
+        directory: where it keeps its log, its temporary files and the unpacked functions.
+        port: of the gateway, on the loopback interface.
+    """
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.port = port
+        self.log_file = directory / "emulator.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The endpoint of every service."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process, or 0."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start the process; :meth:`ready` tells when it answers."""
+        python = emulator_python()
+        scratch = self.directory / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(python), "-m", "ministack"],
+                cwd=self.directory,
+                env=self._environment(scratch),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(signal.SIGKILL),
+            )
+
+    def ready(self) -> bool:
+        """Tell whether it answers.
+
+        Raises:
+            MissingToolError: the process has ended; quotes the end of its log.
+        """
+        if self._process is None or self._process.poll() is not None:
+            tail = self.log_file.read_text(errors="replace").strip().splitlines()[-3:]
+            raise MissingToolError("the emulator stopped: " + " | ".join(tail))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def running(self) -> bool:
+        """Tell whether the process is there."""
+        return self._process is not None and alive(self._process.pid)
+
+    def stop(self) -> None:
+        """End the process. Its workers end with it: they read from a pipe that it held."""
+        if self._process is None:
+            return
+        self._process.kill()  # it keeps nothing that is worth an orderly end, which takes seconds
+        self._process.wait()
+        self._process = None
+
+    def _environment(self, scratch: Path) -> dict[str, str]:
+        """What the emulator sees, and with it every function: nothing of the caller's AWS set-up."""
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return passed_on | {
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": REGION,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "PERSIST_STATE": "0",
+            "STATE_DIR": str(scratch / "state"),
+            "S3_DATA_DIR": str(scratch / "s3"),
+            "TMPDIR": str(scratch),
+            "HOME": str(scratch),
+            "LOG_LEVEL": "INFO",
+            "TZ": "UTC",
+        }
