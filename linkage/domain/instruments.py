@@ -20,8 +20,8 @@ _KRAKEN_CRYPTO = frozenset(["XBT", "ETH", "LTC", "XDG", "ETC", "REP", "XLM", "XM
 _KRAKEN_FIAT = frozenset(["USD", "EUR", "GBP", "CAD", "JPY", "AUD", "CHF"])
 
 _QUOTES = (
-    "FDUSD", "USDT", "USDC", "USD", "EUR", "GBP", "JPY", "TRY", "BRL", "AUD", "CAD", "CHF", "DAI", "XBT", "BTC",
-    "ETH", "BNB",
+    "FDUSD", "USDT", "USDC", "USD", "EUR", "GBP", "JPY", "TRY", "BRL", "AUD", "CAD", "CHF", "DAI", "XBT",
+    "BTC", "ETH", "BNB",
 )  # fmt: skip
 """Quote currencies by which spellings without a separator are cut; no one of them is another's end,
 except that USD ends FDUSD, which therefore comes first. TUSD and BUSD are left out on purpose: DOTUSD

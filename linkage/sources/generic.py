@@ -1,0 +1,143 @@
+"""Fills and order events in our own words, from anybody: ``/v1/fills/generic`` and ``/v1/orders``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
+from linkage.contracts.types import IngestVia
+from linkage.contracts.validation import validated
+from linkage.domain.errors import InvalidInputError
+from linkage.domain.facts import SignalKey
+from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
+from linkage.domain.instruments import normalise_symbol
+from linkage.domain.keys import MAX_KEY_LENGTH, is_ours, normalise_key
+from linkage.sources.sender import Sender
+
+MAX_EVENTS = 1000
+TIMES = ("executed_at", "created_at", "updated_at")
+INGEST_VIA: IngestVia = "webhook"
+
+_MODELS: dict[str, type[FillEvent] | type[OrderEvent]] = {"fill": FillEvent, "order": OrderEvent}
+_NAMES = {
+    kind: frozenset(field.alias or name for name, field in model.model_fields.items())
+    for kind, model in _MODELS.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """One event of an array that cannot be understood; ``body`` is as it came, completed."""
+
+    index: int
+    field: str
+    detail: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a body held."""
+
+    events: Sequence[FillEvent | OrderEvent]
+    refused: Sequence[RefusedEvent] = ()
+
+
+def elements_of(document: Any) -> list[Mapping[str, Any]]:
+    """Return the events of a body: one object, or an array of them.
+
+    Raises:
+        InvalidInputError: it is neither, empty, or too long.
+    """
+    elements = document if isinstance(document, list) else [document]
+    if not elements:
+        raise InvalidInputError("the array is empty", "body")
+    if len(elements) > MAX_EVENTS:
+        raise InvalidInputError(f"the array holds more than {MAX_EVENTS} events", "body")
+    for index, element in enumerate(elements):
+        if not isinstance(element, dict):
+            place = str(index) if isinstance(document, list) else "body"
+            raise InvalidInputError("an event has to be a JSON object", place)
+    return elements
+
+
+def signal_keys(elements: Sequence[Mapping[str, Any]], sender: Sender) -> list[SignalKey]:
+    """Return where the signals live that can tell symbol and side of events which do not."""
+    keys: dict[SignalKey, None] = {}
+    for element in elements:
+        key = element.get("client_order_id")
+        incomplete = element.get("symbol") is None or element.get("side") is None
+        if incomplete and isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH:
+            keys[_place(key, sender)] = None
+    return list(keys)
+
+
+def read_events(
+    elements: Sequence[Mapping[str, Any]],
+    sender: Sender,
+    *,
+    default_type: Literal["fill", "order"],
+    signals: Mapping[SignalKey, Mapping[str, Any]],
+) -> Reading:
+    """Return the events of a body.
+
+    Args:
+        elements: of ``elements_of``.
+        sender: fills in bot, venue and account.
+        default_type: what an element without ``type`` is.
+        signals: facts by key, for elements without symbol or side.
+
+    Raises:
+        NotAllowedError: an element speaks for another bot, venue or account.
+    """
+    events: list[FillEvent | OrderEvent] = []
+    refused: list[RefusedEvent] = []
+    for index, element in enumerate(elements):
+        fields = _completed(element, sender, default_type, signals)
+        try:
+            events.append(_event(fields))
+        except InvalidInputError as error:
+            refused.append(RefusedEvent(index, error.field, str(error), fields))
+    return Reading(events, refused)
+
+
+def _completed(
+    element: Mapping[str, Any],
+    sender: Sender,
+    default_type: str,
+    signals: Mapping[SignalKey, Mapping[str, Any]],
+) -> dict[str, Any]:
+    given = {name: value for name, value in element.items() if value is not None}
+    fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **sender.complete(given)}
+    if fields["type"] == "order":
+        fields.setdefault("status", "open")
+    key = fields.get("client_order_id")
+    signal = signals.get(_place(key, sender)) if isinstance(key, str) else None
+    if signal is not None:
+        fields.setdefault("symbol", signal["symbol"])
+        fields.setdefault("side", signal["side"])
+    if isinstance(fields.get("symbol"), str):
+        fields["symbol"] = normalise_symbol(fields["symbol"], str(fields.get("venue", ""))).symbol
+    return sender.with_zone(fields, TIMES)
+
+
+def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
+    kind = fields["type"]
+    if not isinstance(kind, str) or kind not in _MODELS:
+        raise InvalidInputError("type has to be fill or order", "type")
+    known = {name: value for name, value in fields.items() if name in _NAMES[kind]}
+    unknown = {name: value for name, value in fields.items() if name not in _NAMES[kind]}
+    if unknown:
+        raw = known.get("raw", {})
+        if not isinstance(raw, dict):
+            raise InvalidInputError("raw has to be a JSON object", "raw")
+        known["raw"] = {**raw, **unknown}
+    return validated(FillEvent, known) if kind == "fill" else validated(OrderEvent, known)
+
+
+def _place(key: str, sender: Sender) -> SignalKey:
+    """Keys of our own form are stored under our bot, whoever executes their orders."""
+    bot = FIRST_PARTY_BOT if is_ours(key) else BotId(sender.bot_id)
+    return SignalKey(bot, ClientOrderId(normalise_key(key)))
