@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import boto3
+import botocore.session
 import typer
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -88,7 +89,10 @@ class Cloud:
         """The boto3 session with this stage's credentials and region."""
         if self.state is None:
             return boto3.Session(profile_name=self.profile)
+        # Whatever AWS_PROFILE and the configuration file say: it is this machine.
+        core = botocore.session.Session({"profile": (None, None, None, None)})
         return boto3.Session(
+            botocore_session=core,
             aws_access_key_id=self.state.access_key_id,
             aws_secret_access_key=self.state.secret_access_key,
             region_name=self.state.region,
@@ -108,7 +112,7 @@ class Cloud:
         endpoint = None
         if self.state is not None:
             endpoint = self.state.endpoint_url
-            config = config.merge(Config(proxies={}))  # whatever the environment says: it is this machine
+            config = config.merge(Config(proxies={}))
         return self.session.client(service, endpoint_url=endpoint, config=config)
 
     @cached_property

@@ -23,6 +23,7 @@ app = typer.Typer(
     help="The whole product on this machine: an AWS emulator and PostgreSQL.", no_args_is_help=True
 )
 
+DEFAULTS = StageOptions()
 _FOLLOW_SECONDS = 0.5
 
 
@@ -30,7 +31,7 @@ _FOLLOW_SECONDS = 0.5
 def up(
     market: Annotated[
         str, typer.Option(help="simulation:SEED, files:FOLDER or ccxt:EXCHANGE.")
-    ] = StageOptions.market,
+    ] = DEFAULTS.market,
     recipient: Annotated[list[str] | None, typer.Option(help="Who gets the scheduled report.")] = None,
     broker: Annotated[bool, typer.Option(help="Execute signals on paper.")] = True,
     port: Annotated[int | None, typer.Option(help="Of the emulator. Default: a free one.")] = None,
@@ -39,7 +40,7 @@ def up(
     """Start it and deploy; when it is up, deploy the current code again."""
     options = StageOptions(
         market=_absolute(market),
-        recipients=tuple(recipient) if recipient else StageOptions.recipients,
+        recipients=tuple(recipient) if recipient else DEFAULTS.recipients,
         broker=broker,
     )
     folder = local_directory()
