@@ -1,0 +1,1 @@
+"""The demonstration: the whole product on this machine, with a market replayed through it."""
