@@ -1,0 +1,40 @@
+"""The CDK app: ``-c stage=local|dev|prod`` chooses what is synthesised; dev unless told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.cdk.node import use_own_node
+
+use_own_node()
+
+from aws_cdk import App, Tags, Validations  # noqa: E402 - jsii chooses its Node when it is imported
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # noqa: E402
+
+from infra.cdk.stacks.data import DataStack  # noqa: E402
+from infra.cdk.stacks.operations import OperationsStack  # noqa: E402
+from infra.cdk.stacks.service import ServiceStack  # noqa: E402
+from infra.cdk.stages import load_stage  # noqa: E402
+
+
+def build_app(**arguments: Any) -> App:
+    """Return the app with its three stacks, not yet synthesised.
+
+    Args:
+        arguments: of ``aws_cdk.App``: ``context``, ``outdir``.
+    """
+    app = App(analytics_reporting=False, **arguments)
+    stage = load_stage(app.node.try_get_context)
+    data = DataStack(app, stage=stage)
+    service = ServiceStack(app, stage=stage, data=data)
+    if stage.local is None:
+        # The emulator knows no saved queries, and an alarm on this machine wakes nobody.
+        OperationsStack(app, stage=stage, data=data, service=service)
+    Tags.of(app).add("product", "linkage")
+    Tags.of(app).add("stage", stage.name)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+    return app
+
+
+if __name__ == "__main__":
+    build_app().synth()
