@@ -37,6 +37,14 @@ class DeliveryError(RetryableError):
     """A post, or a message to a queue, got no final answer."""
 
 
+class MarketUnavailableError(RetryableError):
+    """The source of candles is away or too slow."""
+
+
+class StateChangedError(RetryableError):
+    """Somebody else saved a newer state since this one was read."""
+
+
 class PermanentError(LinkageError):
     """The same call will fail for ever."""
 
@@ -72,12 +80,13 @@ class NotAllowedError(PermanentError):
 
 
 class KeyReusedError(PermanentError):
-    """One client_order_id arrived with two meanings."""
+    """One client_order_id arrived with two meanings; ``field`` is what its sender calls it."""
 
-    def __init__(self, bot_id: str, client_order_id: str) -> None:
+    def __init__(self, bot_id: str, client_order_id: str, field: str = "client_order_id") -> None:
         super().__init__(f"client_order_id {client_order_id!r} of bot {bot_id!r} already has another meaning")
         self.bot_id = bot_id
         self.client_order_id = client_order_id
+        self.field = field
 
 
 class RefusedError(PermanentError):
