@@ -1,0 +1,58 @@
+"""What the recorder works with, built once per process, when the first event comes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics
+
+from functions.recorder.service import Ports
+from functions.recorder.settings import RecorderSettings
+from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.runtime import aws
+from linkage.runtime.observability import SystemClock, make_logger, make_metrics
+
+SERVICE = "recorder"
+
+
+@lru_cache(maxsize=1)
+def settings() -> RecorderSettings:
+    """Return the settings from the environment."""
+    return RecorderSettings.load()
+
+
+@lru_cache(maxsize=1)
+def ports() -> Ports:
+    """Return the ledger, the hot store and the switch."""
+    from linkage.adapters.postgres_connection import LedgerConnection
+    from linkage.adapters.postgres_ledger import PostgresLedger
+
+    # One second and one retry: behind a store that is away, fills must not queue up.
+    client = aws.client("dynamodb", connect_timeout=1.0, read_timeout=1.0, max_attempts=2)
+    clock = SystemClock()
+    table = settings().table_name
+    return Ports(
+        ledger=PostgresLedger(LedgerConnection(settings())),
+        store=DynamoSignalStore(table, client, clock),
+        switchboard=DynamoSwitchboard(table, client),
+        clock=clock,
+    )
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """Return the recorder's logger."""
+    return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
+
+
+@lru_cache(maxsize=1)
+def metrics() -> Metrics:
+    """Return the recorder's metrics."""
+    return make_metrics(SERVICE)
+
+
+def forget() -> None:
+    """Drop everything, so that the next event builds it anew."""
+    for built in (settings, ports, logger, metrics):
+        built.cache_clear()

@@ -1,0 +1,111 @@
+"""Entry points of the recorder: fills from the queue, signals from the table's stream, two schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from functions.recorder import collaborators, service
+from functions.recorder.service import Message, Outcome, StreamRecord
+from linkage.domain.errors import LedgerUnavailableError
+from linkage.runtime.observability import emit_counts
+
+Event = Mapping[str, Any]
+Delivery = TypeVar("Delivery", bound=Message | StreamRecord)
+
+
+def record_fills(event: Event, _context: object) -> dict[str, Any]:
+    """Record the fills and order events of an SQS batch; reply with the messages that have to come again."""
+    messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
+    ports = collaborators.ports()
+    outcome, failed = _outcome_of(messages, lambda batch: service.record_fills(batch, ports))
+    _tell(outcome, fills=True)
+    return _reply(message.message_id for message in failed)
+
+
+def archive_signals(event: Event, _context: object) -> dict[str, Any]:
+    """Archive a batch of the table's stream; reply with the record from which it has to come again."""
+    records = [
+        StreamRecord(record["dynamodb"]["SequenceNumber"], _texts(record["dynamodb"].get("NewImage", {})))
+        for record in event["Records"]
+        if record["eventName"] != "REMOVE"
+    ]
+    ports = collaborators.ports()
+    outcome, failed = _outcome_of(
+        records,
+        lambda batch: service.archive(batch, ports),
+        put_aside=lambda record, reason: service.quarantine(record, reason, ports),
+    )
+    _tell(outcome)
+    return _reply(record.message_id for record in failed)
+
+
+def sweep(_event: Event, _context: object) -> dict[str, Any]:
+    """Archive what the stream missed, and link what a fault left behind."""
+    swept = service.sweep(collaborators.settings().sweep_hours, collaborators.ports())
+    _tell(swept.outcome, OldestUnarchivedSeconds=swept.oldest_unarchived_seconds)
+    reply = {"archived": swept.archived, "linked": len(swept.outcome.made)}
+    collaborators.logger().info("Ledger swept", extra=reply)
+    return reply
+
+
+def maintain(_event: Event, _context: object) -> dict[str, Any]:
+    """Do the ledger's periodic chores and publish what the alarms read."""
+    health = service.maintain(collaborators.ports())
+    emit_counts(collaborators.metrics(), service.health_metrics(health))
+    collaborators.logger().info("Ledger maintained", extra={"dispositions": health.counts})
+    return {"dispositions": health.counts, "quarantined": health.quarantined}
+
+
+def _outcome_of(
+    batch: Sequence[Delivery],
+    use_case: Callable[[Sequence[Delivery]], Outcome],
+    put_aside: Callable[[Delivery, str], Outcome] | None = None,
+) -> tuple[Outcome, Sequence[Delivery]]:
+    """Return what became of a batch, and the deliveries that have to come again.
+
+    A failure that is not the ledger's is a defect of ours that some delivery brings out: halving the
+    batch finds it, so that its neighbours are recorded. The queue gives such a delivery fifty more
+    chances; a stream stands still behind its own, so it is put aside.
+    """
+    try:
+        return use_case(batch), ()
+    except LedgerUnavailableError as error:
+        collaborators.logger().warning(
+            "Ledger unavailable", extra={"deliveries": len(batch), "reason": str(error)}
+        )
+        return Outcome(), batch
+    except Exception as error:  # noqa: BLE001 - the handler's edge
+        if len(batch) == 1:
+            collaborators.logger().exception("Delivery failed", extra={"delivery": batch[0].message_id})
+            if put_aside is None:
+                return Outcome(), batch
+            reason = f"unexpected {type(error).__name__}"
+            return _outcome_of(batch, lambda one: put_aside(one[0], reason))
+    middle = len(batch) // 2
+    first: tuple[Outcome, Sequence[Delivery]] = _outcome_of(batch[:middle], use_case, put_aside)
+    second: tuple[Outcome, Sequence[Delivery]] = _outcome_of(batch[middle:], use_case, put_aside)
+    failed: list[Delivery] = [*first[1], *second[1]]
+    return first[0] + second[0], failed
+
+
+def _tell(outcome: Outcome, *, fills: bool = False, **gauges: float) -> None:
+    """Log a batch, at most one line for each thing to be known, and emit its metrics in one line."""
+    log = collaborators.logger()
+    if outcome.made:
+        log.info("STRATEGY_LINK created", extra=service.describe_links(outcome))
+    if fills and outcome.missing:
+        log.warning("No metadata cached", extra={"client_order_ids": list(outcome.missing)})
+    if outcome.quarantined:
+        log.warning("Events quarantined", extra=service.describe_quarantined(outcome))
+    if outcome.store_unavailable:
+        log.warning("Hot store unavailable", extra={"links_left_to": "sweep"})
+    emit_counts(collaborators.metrics(), {**service.outcome_metrics(outcome, fills=fills), **gauges})
+
+
+def _reply(identifiers: Iterable[str]) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
+
+
+def _texts(image: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: value["S"] for name, value in image.items() if "S" in value}

@@ -1,0 +1,200 @@
+"""The recorder's entry points on real events: what they reply, log and count."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.recorder import collaborators, handler
+from functions.recorder.service import Ports
+from functions.recorder.settings import RecorderSettings
+from linkage.domain.errors import LedgerUnavailableError
+from linkage.domain.facts import (
+    FactBatch,
+    LedgerHealth,
+    LinkMade,
+    MissingSignal,
+    Recorded,
+    Resolved,
+    Touched,
+)
+from linkage.domain.ids import OrderId
+from tests.support.clock import FrozenClock
+from tests.support.events import NOW, SNAPSHOT_A, fill, native_id, our_key, signal, sqs_event
+from tests.support.fakes import FakeLedger, FakeSignalStore, FakeSwitchboard
+
+EVENTS = Path(__file__).parents[2] / "events"
+ORDER = OrderId(native_id(1))
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return loaded
+
+
+@pytest.fixture
+def ledger() -> FakeLedger:
+    return FakeLedger(touched=Touched(frozenset({ORDER})))
+
+
+@pytest.fixture
+def store() -> FakeSignalStore:
+    return FakeSignalStore(FrozenClock(NOW))
+
+
+@pytest.fixture(autouse=True)
+def recorder(ledger: FakeLedger, store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    collaborators.forget()
+    settings = RecorderSettings(stage="test", table_name="t", db_host="h", db_user="recorder", sweep_hours=2)
+    ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
+    monkeypatch.setattr(collaborators, "settings", lambda: settings)
+    monkeypatch.setattr(collaborators, "ports", lambda: ports)
+    yield
+    logging.disable(logging.NOTSET)
+    collaborators.logger.cache_clear()
+    collaborators.metrics.cache_clear()
+
+
+@pytest.fixture
+def lines(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> Callable[[], list[dict[str, Any]]]:
+    """What was logged, and the metric lines that were printed, one dictionary for each."""
+
+    def read() -> list[dict[str, Any]]:
+        logged = [{**vars(record), "message": record.getMessage()} for record in caplog.records]
+        return logged + [
+            json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line
+        ]
+
+    return read
+
+
+def metrics_of(lines: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    (line,) = [line for line in lines if "_aws" in line]
+    names = [metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    return {name: line[name][0] for name in names}
+
+
+def test_a_batch_of_fills_is_recorded_and_nothing_has_to_come_again(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ledger.answers = [
+        Resolved(made=[LinkMade(ORDER, signal(our_key())[0].client_order_id, SNAPSHOT_A, "key")])
+    ]
+    assert handler.record_fills(event("sqs_fills.json"), None) == {"batchItemFailures": []}
+    (facts,) = ledger.recorded
+    assert (len(facts.fills), len(facts.order_events), len(facts.quarantined)) == (2, 1, 2)
+    written = lines()
+    (created,) = [line for line in written if line.get("message") == "STRATEGY_LINK created"]
+    assert created["client_order_ids"] == [our_key()]
+    (aside,) = [line for line in written if line.get("message") == "Events quarantined"]
+    assert aside["events"] == 2
+    assert metrics_of(written) == {"FillsRecorded": 3, "EventsQuarantined": 2, "LinksCreated": 1}
+
+
+def test_fills_whose_signal_is_not_there_are_named_in_one_line(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    keys = [signal(our_key(number))[0] for number in range(3)]
+    ledger.answers = [Resolved(missing=[MissingSignal(ORDER, key.client_order_id, (key,)) for key in keys])]
+    handler.record_fills(event("sqs_fills.json"), None)
+    (line,) = [line for line in lines() if line.get("message") == "No metadata cached"]
+    assert line["client_order_ids"] == [key.client_order_id for key in keys]
+
+
+def test_the_stream_is_archived_and_its_poison_does_not_stop_it(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    assert handler.archive_signals(event("dynamodb_stream.json"), None) == {"batchItemFailures": []}
+    (facts,) = ledger.recorded
+    assert (len(facts.signals), len(facts.runs), len(facts.quarantined)) == (2, 1, 1)
+    assert metrics_of(lines()) == {"EventsQuarantined": 1}
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_while_the_ledger_is_away_every_message_comes_again(ledger: FakeLedger, step: int) -> None:
+    ledger.failures = [None] * step + [LedgerUnavailableError("away")]
+    delivered = event("sqs_fills.json")
+    failed = handler.record_fills(delivered, None)["batchItemFailures"]
+    assert [item["itemIdentifier"] for item in failed] == [one["messageId"] for one in delivered["Records"]]
+
+
+def test_while_the_ledger_is_away_the_stream_comes_again_from_its_first_record(ledger: FakeLedger) -> None:
+    ledger.failures = [LedgerUnavailableError("away")]
+    delivered = event("dynamodb_stream.json")
+    failed = handler.archive_signals(delivered, None)["batchItemFailures"]
+    assert failed[0] == {"itemIdentifier": delivered["Records"][0]["dynamodb"]["SequenceNumber"]}
+
+
+class Stumbling(FakeLedger):
+    """A ledger with a defect: it stumbles over certain facts."""
+
+    def __init__(self, stones: Sequence[str]) -> None:
+        super().__init__()
+        self.stones = stones
+
+    def record(self, facts: FactBatch) -> Recorded:
+        if any(stone in text for stone in self.stones for text in (*facts.fills, *facts.signals)):
+            raise KeyError("stone")
+        return super().record(facts)
+
+
+def test_the_failures_told_are_exactly_those_that_failed_for_all_outcomes_of_ten(
+    store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logging.disable(logging.CRITICAL)  # five thousand stack traces
+    size = 10
+    orders = [native_id(number) for number in range(size)]
+    delivered = sqs_event(*(fill(one) for one in orders))
+    for outcome in itertools.product((False, True), repeat=size):
+        ledger = Stumbling([one for one, fails in zip(orders, outcome, strict=True) if fails])
+        ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
+        monkeypatch.setattr(collaborators, "ports", lambda ports=ports: ports)
+        told = {item["itemIdentifier"] for item in handler.record_fills(delivered, None)["batchItemFailures"]}
+        assert told == {f"message-{number}" for number in range(size) if outcome[number]}
+        recorded = {json.loads(text)["order_id"] for facts in ledger.recorded for text in facts.fills}
+        assert recorded == {one for one, fails in zip(orders, outcome, strict=True) if not fails}
+
+
+def test_a_stream_record_that_brings_out_a_defect_is_put_aside(
+    store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Stumbling([our_key()])
+    ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
+    monkeypatch.setattr(collaborators, "ports", lambda: ports)
+    assert handler.archive_signals(event("dynamodb_stream.json"), None) == {"batchItemFailures": []}
+    assert sum(len(facts.runs) for facts in ledger.recorded) == 1
+    reasons = [bad.reason for facts in ledger.recorded for bad in facts.quarantined]
+    assert sum("unexpected KeyError" in reason for reason in reasons) == 2
+
+
+def test_a_sweep_tells_how_old_the_oldest_unarchived_item_was(
+    ledger: FakeLedger, store: FakeSignalStore, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    key, stored = signal(our_key())
+    store.put_signal(key, fact=stored.fact_text(), meaning="m", disposition="sent", received_at=NOW)
+    assert handler.sweep({}, None) == {"archived": 1, "linked": 0}
+    assert metrics_of(lines()) == {"OldestUnarchivedSeconds": 0}
+
+
+def test_maintenance_publishes_what_the_alarms_read(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ledger.health = LedgerHealth({"linked": 19, "lost": 1}, linkage_rate=0.95, executed_linkage_rate=0.95)
+    assert handler.maintain({}, None)["dispositions"] == {"linked": 19, "lost": 1}
+    assert metrics_of(lines()) == {
+        "OrdersLost": 1, "OrdersConflict": 0, "OrdersPending": 0, "ExpectedOrders": 20, "ExecutedOrders": 20,
+        "LinkageRatePercent": 95.0, "ExecutedLinkagePercent": 95.0,
+    }  # fmt: skip
+
+
+def test_a_batch_writes_few_lines_however_large_it_is(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    handler.record_fills(sqs_event(*(fill(native_id(number)) for number in range(200))), None)
+    assert len(lines()) <= 4
