@@ -1,0 +1,38 @@
+"""Fixtures that every test may use: one PostgreSQL for all, one migrated database for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.postgres import PostgresServer
+from tests.support.ledger import LedgerDatabase, create_template
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL over TLS with a login per role."""
+    server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def ledger_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated, empty database that others are copied from."""
+    return create_template(postgres_server)
+
+
+@pytest.fixture
+def ledger_database(postgres_server: PostgresServer, ledger_template: str) -> Iterator[LedgerDatabase]:
+    """A migrated, empty database of this test's own."""
+    database = LedgerDatabase.create(postgres_server, ledger_template)
+    try:
+        yield database
+    finally:
+        database.drop()
