@@ -18,7 +18,10 @@ def _plain(value: Decimal) -> Decimal:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
 
 
 Number = Annotated[

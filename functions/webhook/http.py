@@ -1,0 +1,187 @@
+"""HTTP API events in, problem documents out (RFC 9457): the one table of errors and responses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from linkage.domain.errors import (
+    InvalidInputError,
+    KeyReusedError,
+    LinkageError,
+    NotAllowedError,
+    RetryableError,
+    SignatureError,
+)
+from linkage.domain.strict_json import NotJsonError
+
+_JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")
+"""TradingView sends JSON as plain text, curl calls everything a form. What it is, its text decides."""
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class HttpError(LinkageError):
+    """A request that fails before any use case sees it."""
+
+    def __init__(
+        self, status: int, detail: str, field: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.field = field
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is used of an HTTP API event, payload format 2.0.
+
+    Attributes:
+        path: without the stage's name.
+        headers: by lower-case name.
+        body: the raw bytes.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A refusal, as the caller sees it."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    field: str
+    headers: Mapping[str, str]
+
+
+def request_of(event: Mapping[str, Any]) -> Request:
+    """Return the request that an event holds.
+
+    Raises:
+        HttpError: its body cannot be decoded.
+    """
+    context = event.get("requestContext") or {}
+    http = context.get("http") or {}
+    path = str(event.get("rawPath") or http.get("path") or "/")
+    stage = context.get("stage") or "$default"
+    if stage != "$default" and path.startswith(f"/{stage}/"):
+        path = path[len(stage) + 1 :]
+    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    text = event.get("body") or ""
+    try:
+        body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    except (binascii.Error, ValueError):
+        raise HttpError(400, "the body cannot be decoded", "body") from None
+    return Request(str(http.get("method", "")).upper(), path, headers, body)
+
+
+def check_content(request: Request, *, limit: int) -> None:
+    """Refuse what is too large, or says of itself that it is no JSON.
+
+    Raises:
+        HttpError: 413 or 415.
+    """
+    if len(request.body) > limit:
+        raise HttpError(413, f"the body is larger than {limit // 1024} KiB", "body")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HttpError(415, "compressed bodies are not taken", "content-encoding")
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in _JSON_TYPES and not content_type.endswith("+json"):
+        raise HttpError(415, "the body has to be JSON", "content-type")
+
+
+_TITLES = {
+    400: ("not-json", "The body is not JSON"),
+    401: ("unauthorised", "The credential does not hold"),
+    403: ("not-allowed", "The bot may not do this"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "The method is not allowed here"),
+    409: ("key-reused", "The key is in use with another meaning"),
+    413: ("too-large", "The body is too large"),
+    415: ("not-json", "The body is not JSON"),
+    422: ("invalid", "A field cannot be understood"),
+    500: ("defect", "Something is wrong on our side"),
+    502: ("receiver-refused", "Stored, but the receiver refused it"),
+    503: ("try-again", "Try again"),
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the problem that an error is to the caller: the one table of errors and statuses."""
+    match error:
+        case HttpError():
+            return _problem(error.status, str(error), error.field, error.headers)
+        case SignatureError():
+            # One answer to every cause: a caller without a credential learns nothing from it.
+            detail = "a valid webhook signature or bearer token is required"
+            return _problem(401, detail, "authorization", {"www-authenticate": "Bearer"})
+        case NotJsonError():
+            return _problem(400, str(error), error.field or "body")
+        case InvalidInputError():
+            return _problem(422, str(error), error.field or "body")
+        case NotAllowedError():
+            return _problem(403, str(error), error.field)
+        case KeyReusedError():
+            return _problem(409, str(error), error.field)
+        case RetryableError():
+            detail = "not all was done; send the same request again"
+            return _problem(503, detail, "", {"retry-after": "5"})
+        case _:
+            return _problem(500, "the request was not served; the cause is in the log", "")
+
+
+FORWARD_PROBLEMS = {
+    "no answer": (503, "the signal is stored, but the receiver gave no answer; send the same post again"),
+    "refused": (502, "the signal is stored, but the receiver refused it"),
+}
+"""By what became of a forward: the sender has to know when its order was not placed."""
+
+
+def forward_problem(forward: str) -> Problem | None:
+    """Return the problem of a signal that is stored and was not forwarded; None when all is well."""
+    if forward not in FORWARD_PROBLEMS:
+        return None
+    status, detail = FORWARD_PROBLEMS[forward]
+    return _problem(status, detail, "forward_url")
+
+
+def problem_reply(problem: Problem) -> dict[str, Any]:
+    """Return a problem document as a Lambda proxy reply."""
+    document: dict[str, Any] = {
+        "type": f"urn:linkage:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    if problem.field:
+        document["field"] = problem.field
+    return _reply(problem.status, document, {"content-type": PROBLEM_TYPE, **problem.headers})
+
+
+def json_reply(status: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON document as a Lambda proxy reply."""
+    return _reply(status, document, {"content-type": "application/json"})
+
+
+def _problem(status: int, detail: str, field: str, headers: Mapping[str, str] | None = None) -> Problem:
+    slug, title = _TITLES[status]
+    return Problem(status, slug, title, detail, field, headers or {})
+
+
+def _reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"cache-control": "no-store", **headers},
+        "body": json.dumps(document, separators=(",", ":"), ensure_ascii=False),
+    }

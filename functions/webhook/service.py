@@ -1,0 +1,364 @@
+"""The webhook's use cases: know the caller, understand what it says, keep it, and only then pass it on.
+
+A signal is durable before anything may place its order. Where the webhook stands before another
+receiver it stores first and forwards the unchanged body after that; a repeat of a post that was
+forwarded has no effect at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE
+from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
+from linkage.contracts.validation import validated
+from linkage.domain.errors import (
+    DeliveryError,
+    InvalidInputError,
+    KeyReusedError,
+    NotAllowedError,
+    RefusedError,
+    SignatureError,
+    StoreUnavailableError,
+)
+from linkage.domain.evidence import key_from_evidence
+from linkage.domain.facts import SignalKey
+from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
+from linkage.domain.instruments import normalise_symbol
+from linkage.domain.keys import is_ours
+from linkage.domain.snapshots import Snapshot, make_snapshot
+from linkage.domain.times import iso_utc
+from linkage.domain.tokens import hash_token, is_token
+from linkage.domain.webhook_signature import (
+    ID_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    UnknownSignatureError,
+    verify,
+)
+from linkage.ports import BotDirectory, Clock, EventQueue, Forwarder, SignalStore, WebhookKeys
+from linkage.sources import bottrader, canonical, generic
+from linkage.sources.sender import Sender
+
+MAX_MESSAGE_BYTES = 120_000
+FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
+
+Forward = Literal["none", "forwarded", "unmarked", "done before", "no answer", "refused"]
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the use cases work with."""
+
+    store: SignalStore
+    bots: BotDirectory
+    keys: WebhookKeys
+    queue: EventQueue
+    forwarder: Forwarder
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SignalTaken:
+    """A signal is in the store.
+
+    Attributes:
+        outcome: ``repeated`` when it had been there with the same meaning.
+        symbol_known: whether its spelling was understood.
+        forward: what became of the receiver behind us. ``unmarked``: it has the post, but the store could
+            not remember that. ``no answer``: the sender has to post again. ``refused``: for good.
+    """
+
+    bot_id: str
+    client_order_id: str
+    snapshot_id: UUID | None
+    symbol: str
+    outcome: Literal["stored", "repeated"]
+    symbol_known: bool
+    forward: Forward
+
+
+@dataclass(frozen=True, slots=True)
+class EventsTaken:
+    """Events are on the queue; those that cannot be understood too, to be quarantined with their reason."""
+
+    bot_id: str
+    accepted: int
+    refused: Sequence[generic.RefusedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """A snapshot's description is in the store."""
+
+    bot_id: str
+    snapshot_id: str
+    config_hash: str
+    outcome: Literal["stored", "repeated"]
+
+
+def identify(headers: Mapping[str, str], body: bytes, ports: Ports) -> Sender:
+    """Return who called, by signature or bearer token.
+
+    Args:
+        headers: by lower-case name.
+        body: the raw bytes that a signature covers.
+
+    Raises:
+        SignatureError: neither holds.
+    """
+    if SIGNATURE_HEADER in headers:
+        _verify(headers, body, ports)
+        record = ports.bots.get(FIRST_PARTY_BOT)
+        return _sender(record, first_party=True)
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise SignatureError("neither signature nor bearer token")
+    return sender_of_token(token.strip(), ports)
+
+
+def sender_of_token(token: str, ports: Ports) -> Sender:
+    """Return the bot that has a token.
+
+    Raises:
+        SignatureError: no bot has it.
+    """
+    record = ports.bots.find_by_token(hash_token(token)) if is_token(token) else None
+    if record is None:
+        raise SignatureError("unknown token")
+    return _sender(record, first_party=False)
+
+
+def take_signal(
+    document: Any, sender: Sender, ports: Ports, *, body: bytes, headers: Mapping[str, str]
+) -> SignalTaken:
+    """Store a signal, then forward its unchanged body where a receiver stands behind us.
+
+    Raises:
+        InvalidInputError: it cannot be understood; names the field.
+        NotAllowedError: the sender may not store such a key.
+        KeyReusedError: the key is there with another meaning. Nothing is forwarded.
+        StoreUnavailableError: nothing is sure to be stored, and nothing was forwarded.
+    """
+    signal, key_field = _read_signal(document, sender)
+    snapshot, snapshot_id = _snapshot_of(signal)
+    key = signal.client_order_id or _key_of(signal, snapshot_id, sender)
+    if is_ours(key) and not sender.first_party:
+        raise NotAllowedError("keys of this form are made and stored by linkage only", key_field)
+    now = ports.clock.now()
+    stored = StoredSignal(
+        bot_id=sender.bot_id,
+        client_order_id=key,
+        snapshot_id=snapshot_id,
+        signal=signal.model_copy(
+            update={"client_order_id": key, "snapshot_id": snapshot_id, "snapshot": None}
+        ),
+        received_at=now,
+    )
+    place = SignalKey(BotId(sender.bot_id), ClientOrderId(key))
+    meaning = _within_limits(stored.signal.meaning)
+    fact = _within_limits(stored.fact_text)
+    # The description goes first: where the signal is, its snapshot's parameters are.
+    if snapshot is not None:
+        description = SnapshotDescription(
+            snapshot_id=snapshot_id,
+            strategy=snapshot.strategy or signal.strategy or sender.bot_id,
+            parameters=dict(snapshot.parameters),
+        )
+        _put_description(description, snapshot, sender, ports)
+    outcome = ports.store.put_signal(
+        place, fact=fact, meaning=meaning, disposition=signal.disposition, received_at=now
+    )
+    if outcome == "conflict":
+        raise KeyReusedError(sender.bot_id, key, key_field)
+    return SignalTaken(
+        bot_id=sender.bot_id,
+        client_order_id=key,
+        snapshot_id=snapshot_id,
+        symbol=signal.symbol,
+        outcome=outcome,
+        symbol_known=normalise_symbol(signal.symbol, signal.venue or "").known,
+        forward=_forward(place, sender, ports, body=body, headers=headers),
+    )
+
+
+def take_events(
+    document: Any, sender: Sender, ports: Ports, *, default_type: Literal["fill", "order"]
+) -> EventsTaken:
+    """Put fills or order events on the queue.
+
+    One that cannot be understood does not hold up its neighbours in an array: it goes to the queue as it
+    came, where the recorder keeps it aside with its reason.
+
+    Raises:
+        InvalidInputError: not one event can be understood; names the field of the first.
+        NotAllowedError: one speaks for another bot, venue or account.
+        StoreUnavailableError: the store, which is to tell an order's symbol, is away.
+        DeliveryError: the queue is away. Sending all again does no harm.
+    """
+    elements = generic.elements_of(document)
+    keys = generic.signal_keys(elements, sender)
+    facts = ports.store.get_signals(keys) if keys else {}
+    signals = {key: json.loads(fact) for key, fact in facts.items()}
+    reading = generic.read_events(elements, sender, default_type=default_type, signals=signals)
+    if not reading.events:
+        first = reading.refused[0]
+        field = f"{first.index}.{first.field}" if isinstance(document, list) else first.field
+        raise InvalidInputError(first.detail, field)
+    bodies = [event.model_dump(mode="json", by_alias=True, exclude_none=True) for event in reading.events]
+    bodies.extend(dict(refused.body) for refused in reading.refused)
+    ports.queue.send(list(_messages(bodies)))
+    return EventsTaken(sender.bot_id, len(reading.events), reading.refused)
+
+
+def take_snapshot(document: Any, sender: Sender, ports: Ports) -> SnapshotTaken:
+    """Store a snapshot's description.
+
+    Raises:
+        InvalidInputError: it cannot be understood, or ours does not have the id of its parameters.
+        StoreUnavailableError: it is not sure to be stored.
+    """
+    given = validated(SnapshotDescription, canonical.fields_of(document))
+    parameters = {"strategy": given.strategy, **given.parameters}
+    if given.code_version is not None:
+        parameters.setdefault("code_version", given.code_version)
+    snapshot = _snapshot(parameters, given.label)
+    if given.snapshot_id is not None and sender.first_party and given.snapshot_id != snapshot.snapshot_id:
+        raise InvalidInputError("snapshot_id is not the id of these parameters", "snapshot_id")
+    description = given.model_copy(update={"parameters": parameters})
+    return _put_description(description, snapshot, sender, ports)
+
+
+def _verify(headers: Mapping[str, str], body: bytes, ports: Ports) -> None:
+    def check() -> None:
+        verify(
+            headers.get(ID_HEADER, ""),
+            headers.get(TIMESTAMP_HEADER, ""),
+            headers[SIGNATURE_HEADER],
+            body,
+            secrets=ports.keys.current(),
+            now=ports.clock.now(),
+        )
+
+    try:
+        check()
+    except UnknownSignatureError:
+        # Perhaps the keys were rotated since they were read.
+        if not ports.keys.refresh():
+            raise
+        check()
+
+
+def _sender(record: str | None, *, first_party: bool) -> Sender:
+    if record is None:
+        return Sender(bot_id=FIRST_PARTY_BOT, first_party=first_party)
+    bot = BotRecord.model_validate_json(record)
+    return Sender(
+        bot_id=bot.bot_id,
+        first_party=first_party,
+        source=bot.source,
+        venue=bot.venue,
+        account=bot.account,
+        time_zone=bot.time_zone,
+        forward_url=bot.forward_url,
+    )
+
+
+def _read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
+    """Return the signal, and what its sender calls the key."""
+    # The existing bot says `pair` where everybody else says `symbol`.
+    if sender.source == "bottrader" and not (isinstance(document, dict) and "symbol" in document):
+        return bottrader.read_signal(document, sender), "order_id"
+    return canonical.read_signal(document, sender), "client_order_id"
+
+
+def _snapshot_of(signal: Signal) -> tuple[Snapshot | None, UUID | None]:
+    if signal.snapshot is None:
+        return None, signal.snapshot_id
+    if not signal.snapshot:
+        raise InvalidInputError("a snapshot has to hold parameters", "snapshot")
+    snapshot = _snapshot(signal.snapshot, None)
+    if signal.snapshot_id is not None and signal.snapshot_id != snapshot.snapshot_id:
+        raise InvalidInputError("snapshot_id is not the id of the snapshot beside it", "snapshot_id")
+    return snapshot, snapshot.snapshot_id
+
+
+def _snapshot(parameters: Mapping[str, object], label: str | None) -> Snapshot:
+    return _within_limits(lambda: make_snapshot(parameters, label))
+
+
+def _within_limits(make: Callable[[], _Result]) -> _Result:
+    try:
+        return make()
+    except ValueError as error:  # a number beyond 60 digits, in a part that has no model
+        raise InvalidInputError(str(error), "body") from None
+
+
+def _key_of(signal: Signal, snapshot_id: UUID | None, sender: Sender) -> str:
+    return key_from_evidence(
+        bot_id=sender.bot_id,
+        strategy=signal.strategy,
+        snapshot_id=snapshot_id,
+        symbol=signal.symbol,
+        side=signal.side,
+        trigger=signal.trigger,
+        signalled_at=signal.signalled_at,
+    )
+
+
+def _put_description(
+    description: SnapshotDescription, snapshot: Snapshot, sender: Sender, ports: Ports
+) -> SnapshotTaken:
+    now = ports.clock.now()
+    snapshot_id = str(description.snapshot_id or snapshot.snapshot_id)
+    fact = description.fact_text(snapshot, sender.bot_id, iso_utc(now))
+    new = ports.store.put_snapshot(snapshot_id, snapshot.config_hash, fact=fact, received_at=now)
+    return SnapshotTaken(sender.bot_id, snapshot_id, snapshot.config_hash, "stored" if new else "repeated")
+
+
+def _forward(
+    place: SignalKey, sender: Sender, ports: Ports, *, body: bytes, headers: Mapping[str, str]
+) -> Forward:
+    if sender.forward_url is None:
+        return "none"
+    if not ports.store.claim_forward(place):
+        return "done before"
+    passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
+    try:
+        ports.forwarder.forward(sender.forward_url, body, passed_on)
+    except DeliveryError:
+        return "no answer"
+    except RefusedError:
+        return "refused"
+    try:
+        ports.store.mark_forwarded(place, at=ports.clock.now())
+    except StoreUnavailableError:
+        # The receiver has the order. An error now would make the sender post it a second time.
+        return "unmarked"
+    return "forwarded"
+
+
+def _messages(bodies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield message bodies of at most 100 events and 120 kB: one event, or an array."""
+    batch: list[str] = []
+    size = 0
+    for body in bodies:
+        # ASCII: SQS refuses some characters that JSON allows.
+        text = json.dumps(body, separators=(",", ":"), default=str)
+        if batch and (len(batch) == MAX_EVENTS_PER_MESSAGE or size + len(text) > MAX_MESSAGE_BYTES):
+            yield _message(batch)
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield _message(batch)
+
+
+def _message(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
