@@ -13,7 +13,9 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
+import cli.bot
 import cli.local
+import cli.switch
 from cli.cloud import USAGE, CommandError, Options
 from linkage.domain.errors import LinkageError
 
@@ -75,6 +77,8 @@ def options(
 
 
 app.add_typer(cli.local.app, name="local")
+app.add_typer(cli.bot.app, name="bot")
+app.add_typer(cli.switch.app, name="switch")
 
 
 def main() -> None:

@@ -1,0 +1,289 @@
+"""``linkage bot``: who may post, and under which name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from cli.bot_instructions import instructions
+from cli.cloud import Cloud, CommandError, JsonOption, cloud_of
+from cli.output import print_json, print_table, say
+from linkage.adapters.dynamodb_bots import DynamoBotDirectory
+from linkage.contracts.signals import BotRecord
+from linkage.contracts.validation import validated
+from linkage.domain.errors import ConfigurationError
+from linkage.domain.ids import FIRST_PARTY_BOT, BotId
+from linkage.domain.times import iso_utc, parse_utc
+from linkage.domain.tokens import hash_token, make_token
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+app = typer.Typer(help="Register bots and their tokens.", no_args_is_help=True)
+
+
+class Source(StrEnum):
+    """What a bot speaks."""
+
+    BOTTRADER = "bottrader"
+    TRADINGVIEW = "tradingview"
+    FREQTRADE = "freqtrade"
+    CCXT = "ccxt"
+    GENERIC = "generic"
+
+
+class Mode(StrEnum):
+    """Modes are never summed."""
+
+    LIVE = "live"
+    PAPER = "paper"
+    TEST = "test"
+
+
+class Expects(StrEnum):
+    """Whether each of a bot's orders has a signal."""
+
+    YES = "yes"
+    NO = "no"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a person says of a bot.
+
+    Attributes:
+        client_id_pattern: regular expression that the bot's client order ids match, and no one else's.
+        forward_url: the receiver behind us; its posts come here first.
+        time_zone: IANA zone of those of its times that have none.
+        linked_since: older orders are not expected to be linked; the present when None.
+    """
+
+    name: str
+    source: str
+    venue: str
+    account: str
+    mode: str = "live"
+    expects_signals: str = "yes"
+    client_id_pattern: str | None = None
+    forward_url: str | None = None
+    time_zone: str | None = None
+    book: str | None = None
+    linked_since: datetime | None = None
+
+
+def register(directory: DynamoBotDirectory, wanted: Registration, *, now: datetime) -> tuple[BotRecord, str]:
+    """Add a bot and return its record and its token. The token is nowhere else.
+
+    Raises:
+        ConfigurationError: something about it is wrong, or the name is taken; names the option.
+    """
+    if not _NAME.fullmatch(wanted.name):
+        raise ConfigurationError("a bot's name has small letters, digits, - and _ only, up to 64", "name")
+    if wanted.name == FIRST_PARTY_BOT:
+        raise ConfigurationError(f"{FIRST_PARTY_BOT} is the deployment's own bot", "name")
+    _check_pattern(wanted.client_id_pattern)
+    _check_url(wanted.forward_url)
+    _check_zone(wanted.time_zone)
+    token = make_token()
+    record = validated(
+        BotRecord,
+        {
+            "bot_id": wanted.name,
+            "source": wanted.source,
+            "venue": wanted.venue,
+            "account": wanted.account,
+            "mode": wanted.mode,
+            "expects_signals": wanted.expects_signals,
+            "client_id_pattern": wanted.client_id_pattern,
+            "forward_url": wanted.forward_url,
+            "time_zone": wanted.time_zone,
+            "book": wanted.book,
+            "linked_since": wanted.linked_since or now,
+            "token_hashes": [hash_token(token)],
+            "updated_at": now,
+        },
+    )
+    directory.add(record)
+    return record, token
+
+
+def renew_token(
+    directory: DynamoBotDirectory, name: str, *, now: datetime, keep_previous: bool = True
+) -> tuple[BotRecord, str]:
+    """Give a bot a new token and return it; the previous one is valid until the next time, if it is kept."""
+    token = make_token()
+    record = directory.rotate(BotId(name), hash_token(token), at=now, keep_previous=keep_previous)
+    return record, token
+
+
+def directory_of(cloud: Cloud) -> DynamoBotDirectory:
+    """Return the stage's directory of bots."""
+    return DynamoBotDirectory(cloud.output("TableName"), cloud.client("dynamodb"))
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The bot's name in every table and report, e.g. matrix.")],
+    source: Annotated[Source, typer.Option(help="What it speaks.")],
+    venue: Annotated[str, typer.Option(help="Where it trades, e.g. coinbase.")],
+    account: Annotated[str, typer.Option(help="Which account there.")] = "main",
+    mode: Annotated[Mode, typer.Option(help="Modes are never summed.")] = Mode.LIVE,
+    expects_signals: Annotated[
+        Expects, typer.Option(help="Whether each of its orders has a signal.")
+    ] = Expects.YES,
+    client_id_pattern: Annotated[
+        str | None, typer.Option(help="Regular expression of its client order ids.")
+    ] = None,
+    forward_url: Annotated[
+        str | None, typer.Option(help="The receiver behind us: its posts come here first, then go there.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="IANA zone of its times that have none; refused otherwise.")
+    ] = None,
+    book: Annotated[str | None, typer.Option(help="Which book its lots belong to.")] = None,
+    linked_since: Annotated[
+        str | None, typer.Option(help="ISO time with zone; older orders need no link. Default: now.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a bot; print its URL, its token (once) and what to paste where."""
+    cloud = cloud_of(context)
+    wanted = Registration(
+        name=name,
+        source=source.value,
+        venue=venue,
+        account=account,
+        mode=mode.value,
+        expects_signals=expects_signals.value,
+        client_id_pattern=client_id_pattern,
+        forward_url=forward_url,
+        time_zone=time_zone,
+        book=book,
+        linked_since=_time(linked_since),
+    )
+    record, token = register(directory_of(cloud), wanted, now=datetime.now(UTC))
+    _show_token(record, token, cloud, as_json)
+
+
+@app.command("list")
+def list_bots(
+    context: typer.Context,
+    removed: Annotated[bool, typer.Option("--removed", help="Removed ones as well.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all bots."""
+    records = directory_of(cloud_of(context)).all(removed=removed)
+    if as_json:
+        shown = [record.model_dump(mode="json", exclude={"token_hashes"}) for record in records]
+        print_json(
+            [each | {"tokens": len(record.token_hashes)} for each, record in zip(shown, records, strict=True)]
+        )
+        return
+    columns = (
+        "bot",
+        "source",
+        "venue",
+        "account",
+        "mode",
+        "signals",
+        "linked since",
+        "tokens",
+        "forwards to",
+    )
+    rows = [
+        (
+            f"{record.bot_id} (removed)" if record.removed else record.bot_id,
+            record.source,
+            record.venue,
+            record.account,
+            record.mode,
+            record.expects_signals,
+            iso_utc(record.linked_since.replace(microsecond=0)),
+            len(record.token_hashes),
+            record.forward_url,
+        )
+        for record in records
+    ]
+    print_table(columns, rows)
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The bot.")],
+    at_once: Annotated[bool, typer.Option("--at-once", help="The old token is not valid any more.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a new token; the old one stays valid until the next rotation, so that nothing is refused."""
+    cloud = cloud_of(context)
+    record, token = renew_token(directory_of(cloud), name, now=datetime.now(UTC), keep_previous=not at_once)
+    _show_token(record, token, cloud, as_json)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The bot.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Take a bot's tokens away; what it did stays in the ledger under its name."""
+    record = directory_of(cloud_of(context)).remove(BotId(name), at=datetime.now(UTC))
+    if as_json:
+        print_json({"bot_id": record.bot_id, "removed": True})
+    else:
+        say(f"{record.bot_id} is removed; its tokens are not valid any more.")
+
+
+def _show_token(record: BotRecord, token: str, cloud: Cloud, as_json: bool) -> None:
+    guide = instructions(record, api_url=cloud.api_url, token=token)
+    if as_json:
+        print_json({"bot_id": record.bot_id, "url": guide.url, "token": token, "paste": guide.text})
+        return
+    typer.echo(f"bot    {record.bot_id} ({record.source}, {record.venue}/{record.account}, {record.mode})")
+    typer.echo(f"url    {guide.url}")
+    typer.echo(f"token  {token}")
+    typer.echo("       It is shown this once; linkage keeps its hash only.\n")
+    typer.echo(guide.text)
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_utc(text)
+    except ValueError as error:
+        raise CommandError(f"--linked-since: {error}") from None
+
+
+def _check_pattern(pattern: str | None) -> None:
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise ConfigurationError(f"--client-id-pattern: {error}", "client_id_pattern") from None
+
+
+def _check_url(url: str | None) -> None:
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigurationError("--forward-url has to be an http or https URL", "forward_url")
+
+
+def _check_zone(zone: str | None) -> None:
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(f"--time-zone: there is no zone {zone!r}", "time_zone") from None
