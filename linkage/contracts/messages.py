@@ -7,15 +7,16 @@ character, half a surrogate pair) is caught here, so that it cannot fail a whole
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
+from pydantic_core import from_json
 
-from linkage.contracts.events import EVENT, Event, FillEvent, OrderEvent, fact_text
+from linkage.contracts.events import EVENT, FillEvent, fact_text
+from linkage.contracts.plain_fills import plain_fill_fact
 
-_EVENTS: TypeAdapter[list[FillEvent | OrderEvent]] = TypeAdapter(list[Event])
 _NUL = "\\u0000"
 
 
@@ -36,10 +37,6 @@ class ParsedMessage:
     order_events: list[str] = field(default_factory=list)
     bad: list[BadEvent] = field(default_factory=list)
 
-    def add(self, event: FillEvent | OrderEvent) -> None:
-        """Add one understood event."""
-        (self.fills if isinstance(event, FillEvent) else self.order_events).append(fact_text(event))
-
 
 def parse_message(body: str) -> ParsedMessage:
     """Return the facts of a message: one event, or an array of them.
@@ -47,53 +44,46 @@ def parse_message(body: str) -> ParsedMessage:
     An array longer than senders may make it is taken all the same: refusing it would lose good fills.
     """
     parsed = ParsedMessage()
-    if _NUL not in body:
-        try:
-            for event in _validated(body):
-                parsed.add(event)
-        except (ValidationError, ValueError):
-            parsed = ParsedMessage()
-        else:
-            return parsed
-    return _one_by_one(body)
-
-
-def _validated(body: str) -> Sequence[FillEvent | OrderEvent]:
-    if body.lstrip()[:1] == "[":
-        return _EVENTS.validate_json(body)
-    return [EVENT.validate_json(body)]
-
-
-def _one_by_one(body: str) -> ParsedMessage:
-    parsed = ParsedMessage()
+    plain: Callable[[Any], str | None] = plain_fill_fact
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        parsed.bad.append(BadEvent(f"the message is not JSON: {error}", printable(body)))
-        return parsed
-    for element in value if isinstance(value, list) else [value]:
+        value = from_json(body)
+    except ValueError:
+        # Stricter than the standard library: half a surrogate pair in one event fails its neighbours.
+        plain = _never_plain
         try:
-            parsed.add(_event(element))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            path = ".".join(str(part) for part in first["loc"] if part not in ("fill", "order"))
-            parsed.bad.append(BadEvent(first["msg"], _text(element), path))
-        except ValueError as error:
-            parsed.bad.append(BadEvent(str(error), _text(element)))
+            value = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            parsed.bad.append(BadEvent(f"the message is not JSON: {error}", printable(body)))
+            return parsed
+    for element in value if isinstance(value, list) else [value]:
+        fact = plain(element)
+        if fact is not None:
+            parsed.fills.append(fact)
+        else:
+            _add(parsed, element)
     return parsed
+
+
+def _never_plain(_element: object) -> None:
+    return None
+
+
+def _add(parsed: ParsedMessage, element: Any) -> None:
+    text = json.dumps(element)
+    if _NUL in text:
+        parsed.bad.append(BadEvent("a NUL character", text))
+        return
+    try:
+        event = EVENT.validate_json(text)
+        (parsed.fills if isinstance(event, FillEvent) else parsed.order_events).append(fact_text(event))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"] if part not in ("fill", "order"))
+        parsed.bad.append(BadEvent(first["msg"], text, path))
+    except ValueError as error:
+        parsed.bad.append(BadEvent(str(error), text))
 
 
 def printable(text: str) -> str:
     """Return a text that PostgreSQL can keep; what it cannot is escaped."""
     return text.replace("\x00", _NUL).encode("utf-8", "backslashreplace").decode()
-
-
-def _event(element: Any) -> FillEvent | OrderEvent:
-    text = _text(element)
-    if _NUL in text:
-        raise ValueError("a NUL character")
-    return EVENT.validate_json(text)
-
-
-def _text(element: Any) -> str:
-    return json.dumps(element)

@@ -1,0 +1,174 @@
+"""A short cut for fills that are already spelt the way the ledger keeps them.
+
+Parsing and printing an event through its model costs more than writing it to PostgreSQL. Nearly all
+fills are plain: ASCII ids, decimal strings, times in UTC. For those the fact can be put together from the
+event's own text; whatever is not obviously plain is left to the model, which alone says what is valid.
+The fields that a venue repeats in every fill are validated by the model once per combination.
+
+A test holds the two against each other over generated events.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from linkage.contracts.events import FillEvent
+from linkage.domain.keys import is_ours
+
+_REPEATED = (
+    "schema", "venue", "account", "bot_id", "symbol", "side", "position_side", "origin", "ingest_via",
+    "fee_currency", "liquidity",
+)  # fmt: skip
+_WITH_DEFAULT = {"kind": "FILL", "quantity_unit": "base"}
+_VARYING = (
+    "order_id",
+    "client_order_id",
+    "parent_order_id",
+    "fill_id",
+    "price",
+    "quantity",
+    "fee",
+    "executed_at",
+)
+_KNOWN = frozenset((*_REPEATED, *_WITH_DEFAULT, *_VARYING, "type", "raw"))
+_SAMPLE = {
+    "order_id": "1",
+    "fill_id": "1",
+    "price": "1",
+    "quantity": "1",
+    "executed_at": "2026-01-01T00:00:00Z",
+}
+_ADDED = frozenset((*_VARYING, "venue_order_id", "key_is_ours"))
+
+_plain_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@#-]{0,127}").fullmatch
+_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_hex32 = re.compile(r"[0-9a-f]{32}").fullmatch
+_trimmed = re.compile(r"0|-?(?:[1-9][0-9]{0,40}(?:\.[0-9]{0,40}[1-9])?|0\.[0-9]{0,40}[1-9])").fullmatch
+_untrimmed = re.compile(r"-?(?:[1-9][0-9]{0,40}|0)\.[0-9]{1,40}").fullmatch
+_utc = re.compile(
+    r"2[0-9]{3}-[01][0-9]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000)[0-9]{3}(?:[0-9]{3})?)?Z"
+).fullmatch
+
+_MOST_COMBINATIONS = 4096
+_combinations: dict[tuple[Any, ...], tuple[str, str] | None] = {}
+
+
+def plain_fill_fact(event: Any) -> str | None:
+    """Return the fact of a plain fill as JSON text; None when the model has to decide.
+
+    Args:
+        event: a parsed JSON value whose strings hold no lone surrogates.
+    """
+    try:
+        if event["type"] != "fill" or not event.keys() <= _KNOWN:
+            return None
+        get = event.get
+        repeated = (
+            *[get(name) for name in _REPEATED],
+            *[get(name, default) for name, default in _WITH_DEFAULT.items()],
+        )
+        combination = _combinations[repeated] if repeated in _combinations else _remember(repeated)
+        if combination is None:
+            return None
+        head, order_prefix = combination
+        native = event["order_id"]
+        order_id = _global_id(native, order_prefix)
+        fill_id = event["fill_id"]
+        price, quantity, fee = _number(event["price"]), _number(event["quantity"]), get("fee")
+        executed_at = _time(event["executed_at"])
+        if not (order_id and _plain_id(fill_id) and price and quantity and executed_at):
+            return None
+        tail = ""
+        if fee is not None:
+            fee = _number(fee)
+            if fee is None:
+                return None
+            tail = f',"fee":"{fee}"'
+        key, ours = get("client_order_id"), "false"
+        if key is not None:
+            key = _key(key)
+            if key is None:
+                return None
+            ours = "true" if len(key) == 32 and is_ours(key) else "false"
+            tail += f',"client_order_id":"{key}"'
+        parent = get("parent_order_id")
+        if parent is not None:
+            parent = _global_id(parent, order_prefix)
+            if parent is None:
+                return None
+            tail += f',"parent_order_id":"{parent}"'
+        raw = get("raw")
+        if raw is not None:
+            if type(raw) is not dict:
+                return None
+            text = json.dumps(raw, separators=(",", ":"), allow_nan=False)
+            if "\\u0000" in text:
+                return None
+            tail += f',"raw":{text}'
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return (
+        f'{head},"order_id":"{order_id}","venue_order_id":"{native}","key_is_ours":{ours},"fill_id":"{fill_id}"'
+        f',"price":"{price}","quantity":"{quantity}","executed_at":"{executed_at}"{tail}}}'
+    )
+
+
+def _remember(repeated: tuple[Any, ...]) -> tuple[str, str] | None:
+    """Return the beginning of the fact, and of its ids, for one combination of the repeated fields."""
+    names = (*_REPEATED, *_WITH_DEFAULT)
+    given = {
+        name: value
+        for name, value in zip(names, repeated, strict=True)
+        if value is not None or name in _WITH_DEFAULT
+    }
+    combination: tuple[str, str] | None = None
+    try:
+        event = FillEvent.model_validate({**given, **_SAMPLE, "type": "fill"})
+    except ValidationError:
+        pass
+    else:
+        fact = {name: value for name, value in event.fact().items() if name not in _ADDED}
+        text = json.dumps(fact, separators=(",", ":"))
+        prefix = json.dumps(event.global_id("1"))[1:-2]
+        if event.kind != "CUMULATIVE" and "\\u0000" not in text:
+            combination = (text[:-1], prefix)
+    if len(_combinations) >= _MOST_COMBINATIONS:
+        _combinations.clear()
+    _combinations[repeated] = combination
+    return combination
+
+
+def _global_id(native: str, prefix: str) -> str | None:
+    if _uuid(native):
+        return native
+    # A text this long may be some other spelling of a UUID.
+    return prefix + native if _plain_id(native) and not 32 <= len(native) <= 38 else None
+
+
+def _key(text: str) -> str | None:
+    if _hex32(text):
+        return text
+    if _uuid(text):
+        return text.replace("-", "")
+    return text if _plain_id(text) and not 32 <= len(text) <= 38 else None
+
+
+def _number(text: str) -> str | None:
+    if _trimmed(text):
+        return text
+    if _untrimmed(text):
+        short = text.rstrip("0").rstrip(".")
+        return None if short == "-0" else short
+    return None
+
+
+def _time(text: str) -> str | None:
+    if not _utc(text):
+        return None
+    datetime.fromisoformat(text)  # refuses the 30th of February
+    return text[:-1] + "000Z" if len(text) == 24 else text
