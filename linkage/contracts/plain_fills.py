@@ -22,9 +22,9 @@ from linkage.domain.keys import is_ours
 
 _REPEATED = (
     "schema", "venue", "account", "bot_id", "symbol", "side", "position_side", "origin", "ingest_via",
-    "fee_currency", "liquidity",
+    "fee_currency", "liquidity", "kind", "quantity_unit",
 )  # fmt: skip
-_WITH_DEFAULT = {"kind": "FILL", "quantity_unit": "base"}
+_WITH_DEFAULT = ("kind", "quantity_unit")
 _VARYING = (
     "order_id",
     "client_order_id",
@@ -35,7 +35,7 @@ _VARYING = (
     "fee",
     "executed_at",
 )
-_KNOWN = frozenset((*_REPEATED, *_WITH_DEFAULT, *_VARYING, "type", "raw"))
+_KNOWN = frozenset((*_REPEATED, *_VARYING, "type", "raw"))
 _SAMPLE = {
     "order_id": "1",
     "fill_id": "1",
@@ -69,9 +69,10 @@ def plain_fill_fact(event: Any) -> str | None:
             return None
         get = event.get
         repeated = (
-            *[get(name) for name in _REPEATED],
-            *[get(name, default) for name, default in _WITH_DEFAULT.items()],
-        )
+            get("schema"), get("venue"), get("account"), get("bot_id"), get("symbol"), get("side"),
+            get("position_side"), get("origin"), get("ingest_via"), get("fee_currency"), get("liquidity"),
+            get("kind", "FILL"), get("quantity_unit", "base"),
+        )  # fmt: skip
         combination = _combinations[repeated] if repeated in _combinations else _remember(repeated)
         if combination is None:
             return None
@@ -94,7 +95,7 @@ def plain_fill_fact(event: Any) -> str | None:
             key = _key(key)
             if key is None:
                 return None
-            ours = "true" if len(key) == 32 and is_ours(key) else "false"
+            ours = "true" if key[12:13] == "8" and len(key) == 32 and is_ours(key) else "false"
             tail += f',"client_order_id":"{key}"'
         parent = get("parent_order_id")
         if parent is not None:
@@ -120,10 +121,9 @@ def plain_fill_fact(event: Any) -> str | None:
 
 def _remember(repeated: tuple[Any, ...]) -> tuple[str, str] | None:
     """Return the beginning of the fact, and of its ids, for one combination of the repeated fields."""
-    names = (*_REPEATED, *_WITH_DEFAULT)
     given = {
         name: value
-        for name, value in zip(names, repeated, strict=True)
+        for name, value in zip(_REPEATED, repeated, strict=True)
         if value is not None or name in _WITH_DEFAULT
     }
     combination: tuple[str, str] | None = None
