@@ -1,0 +1,342 @@
+"""The report as a mail: HTML and text from one view, and the CSV files beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from functions.report.rendering import words
+from functions.report.rendering.csv_files import csv_files
+from functions.report.rendering.naming import Described, SnapshotName, name_snapshots
+from functions.report.rendering.verdict import LEVEL_WORDS, Verdict, judge
+from linkage.contracts.report import (
+    DEFECTS,
+    BotCount,
+    DispositionCount,
+    ModeReport,
+    OrderRow,
+    Rate,
+    ReportDocument,
+    SnapshotActivity,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_SNAPSHOTS = 12
+MAX_BOTS = 12
+_ORDER_OF_DISPOSITIONS = tuple(words.DISPOSITION_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedReport:
+    """A report, ready to be mailed or saved. ``csv`` maps file names to their text."""
+
+    subject: str
+    html: str
+    text: str
+    csv: Mapping[str, str]
+
+
+def render(
+    document: ReportDocument, *, stage: str, zone: tzinfo = UTC, subject: str | None = None
+) -> RenderedReport:
+    """Return the report in all its forms.
+
+    Args:
+        document: what ``read_ledger`` answered.
+        stage: shown where it is not prod.
+        zone: of the times in the mail; the CSV files are in UTC.
+        subject: instead of the one that says how things are.
+    """
+    verdict = judge(document, stage=stage, zone=zone)
+    title = words.plain(subject, 200) if subject else verdict.subject
+    view = _View(document, verdict, stage, zone)
+    context = {"view": view, "title": title, "words": words}
+    return RenderedReport(
+        subject=title,
+        html=_environment(html=True).get_template("report.html.j2").render(context),
+        text=_environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n",
+        csv=csv_files(document),
+    )
+
+
+@cache
+def _environment(*, html: bool) -> Environment:
+    # The text part is no markup, and escaping it would show entities to the reader.
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=html,  # noqa: S701 - on for the HTML part
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RateTile:
+    """One of the three rates."""
+
+    label: str
+    percent: str
+    counts: str
+    note: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One disposition: its count, and a bar in per cent of the largest."""
+
+    name: str
+    orders: str
+    width: int
+    note: str
+    defect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order in a table."""
+
+    symbol: str
+    side: str
+    time: str
+    mode: str
+    scores: str
+    trigger: str
+    snapshot: SnapshotName
+    disposition: str
+    reason: str
+    who: str
+    order_id: str
+    defect: bool
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLine:
+    """One parameter set: what it traded."""
+
+    name: SnapshotName
+    orders: str
+    sides: str
+    bought: Sequence[str]
+    sold: Sequence[str]
+    fees: Sequence[str]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotLine:
+    """One bot: what became of its orders."""
+
+    name: str
+    orders: str
+    linked: str
+    rest: str
+    defect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModeView:
+    """All of one mode."""
+
+    name: str
+    tiles: Sequence[RateTile]
+    bars: Sequence[Bar]
+    snapshots: Sequence[SnapshotLine]
+    more_snapshots: str
+    bots: Sequence[BotLine]
+    more_bots: str
+
+
+class _View:
+    """What the templates show, every figure and time as it is to be read."""
+
+    def __init__(self, document: ReportDocument, verdict: Verdict, stage: str, zone: tzinfo) -> None:
+        self._zone = zone
+        self._names = name_snapshots(_described(document))
+        self.stage = stage
+        self.level = verdict.level
+        self.level_word = LEVEL_WORDS[verdict.level]
+        self.headline = verdict.headline
+        self.advice = verdict.advice
+        start, end = document.period.start, document.period.end
+        self.period = words.period_words(start, end, zone)
+        self.length = words.length_words(start, end)
+        self.read_at = words.day_and_time(document.read_at, zone)
+        self.zone_name = end.astimezone(zone).tzname() or "UTC"
+        self.several_modes = len(document.modes) > 1
+        # Silence has no rates: a row of dashes would only look like a table of zeros.
+        quiet = verdict.level == "quiet"
+        self.modes = [] if quiet else [self._mode(mode) for mode in document.modes]
+        self.linked = [self._order(order) for order in document.linked]
+        self.unlinked = [self._order(order) for order in document.unlinked]
+        self.notes = self._notes(document)
+        self.liveness = [
+            (label, words.day_and_time(moment, zone) if moment else "never")
+            for label, moment in (
+                ("Last order", document.liveness.last_order_at),
+                ("Last signal", document.liveness.last_signal_at),
+                ("Last strategy run", document.liveness.last_run_at),
+            )
+        ]
+
+    def _mode(self, mode: ModeReport) -> ModeView:
+        shown = sorted(mode.snapshots, key=lambda each: (-(each.buys + each.sells), str(each.snapshot_id)))
+        bots = sorted(mode.bots, key=lambda bot: (-(bot.lost + bot.conflict), -bot.orders, bot.bot_id or ""))
+        return ModeView(
+            name=mode.mode,
+            tiles=_tiles(mode),
+            bars=_bars(mode.dispositions),
+            snapshots=[self._snapshot(each) for each in shown[:MAX_SNAPSHOTS]],
+            more_snapshots=_more(len(shown) - MAX_SNAPSHOTS, "more set", "parameter_sets.csv"),
+            bots=[_bot(each) for each in bots[:MAX_BOTS]],
+            more_bots=_more(len(bots) - MAX_BOTS, "more bot", "orders.csv"),
+        )
+
+    def _snapshot(self, each: SnapshotActivity) -> SnapshotLine:
+        return SnapshotLine(
+            name=self._names[each.snapshot_id],
+            orders=words.count(each.buys + each.sells),
+            sides=f"{words.plural(each.buys, 'buy')}, {words.plural(each.sells, 'sell')}",
+            bought=_amounts((each_.currency, each_.bought) for each_ in each.turnover),
+            sold=_amounts((each_.currency, each_.sold) for each_ in each.turnover),
+            fees=_amounts((each_.currency, each_.fees) for each_ in each.turnover),
+            note=f"{words.plural(each.unpriced, 'order')} without a value" if each.unpriced else "",
+        )
+
+    def _order(self, order: OrderRow) -> OrderLine:
+        name = SnapshotName("")
+        if order.snapshot_id is not None:
+            name = self._names[order.snapshot_id]
+        return OrderLine(
+            symbol=words.plain(order.symbol, 24),
+            side=order.side,
+            time=words.day_and_time(order.order_time, self._zone),
+            mode="" if order.mode in ("live", "unknown") else order.mode,
+            scores=_scores(order.buy_score, order.sell_score),
+            trigger=words.plain(order.trigger_type or "no trigger"),
+            snapshot=name,
+            disposition=order.disposition.replace("_", " "),
+            reason=words.reason_words(order.disposition, order.reason),
+            who=words.plain(_who(order), 24),
+            order_id=words.plain(order.order_id, 60),
+            defect=order.disposition in DEFECTS,
+            hint=f"Perhaps of signal {words.plain(order.hint, 36)}: did the key survive?"
+            if order.hint
+            else "",
+        )
+
+    def _notes(self, document: ReportDocument) -> list[str]:
+        notes = []
+        if document.late:
+            notes.append(
+                f"{words.plural(document.late, 'order')} of earlier periods came in during this one; "
+                "the earlier reports did not have them."
+            )
+        if document.test_orders:
+            notes.append(f"{words.plural(document.test_orders, 'test order')}, in no rate.")
+        if document.orders_total > len(document.orders):
+            notes.append(
+                f"orders.csv holds the latest {words.count(len(document.orders))} of "
+                f"{words.count(document.orders_total)} orders."
+            )
+        return notes
+
+
+def _described(document: ReportDocument) -> list[Described]:
+    found: dict[Any, Described] = {}
+    for order in [*document.unlinked, *document.linked]:
+        if order.snapshot_id is not None:
+            found[order.snapshot_id] = Described(order.snapshot_id, order.snapshot_label)
+    for mode in document.modes:
+        for each in mode.snapshots:
+            found[each.snapshot_id] = Described(each.snapshot_id, each.label, each.strategy, each.parameters)
+    return list(found.values())
+
+
+def _tiles(mode: ModeReport) -> list[RateTile]:
+    rates = mode.rates
+    pending = f"{words.count(rates.pending)} pending, apart" if rates.pending else "none pending"
+    return [
+        RateTile(
+            "Expected orders linked", *_rate(rates.expected), pending, not (rates.lost or rates.conflict)
+        ),
+        RateTile("All executed orders linked", *_rate(rates.executed), "manual orders included", True),
+        RateTile(
+            "Signals that became an order",
+            *_rate(rates.signals),
+            f"{words.count(rates.signals_suppressed)} suppressed, apart"
+            if rates.signals_suppressed
+            else "of those sent",
+            True,
+        ),
+    ]
+
+
+def _rate(rate: Rate) -> tuple[str, str]:
+    counts = f"{words.count(rate.part)} of {words.count(rate.whole)}"
+    if rate.percent is None:
+        return words.NOTHING, "none to count"
+    return f"{rate.percent.removesuffix('.0')} %", counts
+
+
+def _bars(dispositions: Sequence[DispositionCount]) -> list[Bar]:
+    total: dict[str, int] = {}
+    for each in dispositions:
+        total[each.disposition] = total.get(each.disposition, 0) + each.orders
+    largest = max(total.values(), default=1)
+    return [
+        Bar(
+            name=name.replace("_", " "),
+            orders=words.count(total[name]),
+            width=max(1, round(100 * total[name] / largest)),
+            note=words.DISPOSITION_WORDS[name],
+            defect=name in DEFECTS,
+        )
+        for name in _ORDER_OF_DISPOSITIONS
+        if name in total
+    ]
+
+
+def _bot(bot: BotCount) -> BotLine:
+    rest = [
+        f"{words.count(value)} {name}"
+        for name, value in (
+            ("lost", bot.lost), ("conflict", bot.conflict), ("pending", bot.pending), ("other", bot.other)
+        )
+        if value
+    ]  # fmt: skip
+    return BotLine(
+        name=words.plain(bot.bot_id) if bot.bot_id else "no registered bot",
+        orders=words.count(bot.orders),
+        linked=words.count(bot.linked),
+        rest=", ".join(rest) or words.NOTHING,
+        defect=bool(bot.lost or bot.conflict),
+    )
+
+
+def _amounts(pairs: Any) -> list[str]:
+    shown = [f"{words.money(value)} {words.plain(currency, 12)}" for currency, value in pairs if value]
+    return shown or [words.NOTHING]
+
+
+def _who(order: OrderRow) -> str:
+    # What nobody's bot decided is not the doing of the bot that trades on the same account.
+    named = (order.origin, order.bot_id) if order.disposition == "external" else (order.bot_id, order.origin)
+    return next((name for name in named if name), "nobody known")
+
+
+def _scores(buy: Decimal | None, sell: Decimal | None) -> str:
+    return f"buy {words.number(buy)} · sell {words.number(sell)}"
+
+
+def _more(number: int, what: str, file: str) -> str:
+    return f"and {words.plural(number, what)} in {file}" if number > 0 else ""

@@ -1,0 +1,220 @@
+"""What a report says first: its level, its subject line, its headline and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from functions.report.rendering.words import (
+    clock_time,
+    count,
+    day_and_time,
+    plain,
+    plural,
+    reason_words,
+)
+from linkage.contracts.report import DEFECTS, BotCount, ModeReport, ReportDocument
+
+Level = Literal["act", "look", "ok", "quiet"]
+LEVEL_WORDS: dict[Level, str] = {"act": "ACT", "look": "LOOK", "ok": "OK", "quiet": "QUIET"}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing to do, and the command to begin with."""
+
+    text: str
+    command: str = ""
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the report comes down to."""
+
+    level: Level
+    subject: str
+    headline: str
+    advice: Sequence[Advice]
+
+
+def judge(document: ReportDocument, *, stage: str, zone: tzinfo) -> Verdict:
+    """Return what the report comes down to."""
+    advice = [*_defects(document, zone), *_worries(document)]
+    level = _level(document, advice)
+    subject, headline = _words(document, level, zone)
+    if stage != "prod":
+        subject = f"{subject} · {stage}"
+    return Verdict(level, subject, headline, advice)
+
+
+def _level(document: ReportDocument, advice: Sequence[Advice]) -> Level:
+    if any(each.urgent for each in advice):
+        return "act"
+    if advice:
+        return "look"
+    active = any(mode.rates.executed.whole or mode.rates.signals.whole for mode in document.modes)
+    return "ok" if active else "quiet"
+
+
+def _words(document: ReportDocument, level: Level, zone: tzinfo) -> tuple[str, str]:
+    if level == "act" and _defect_count(document):
+        return _defect_words(document, zone)
+    if level == "act":
+        orders = sum(mode.rates.executed.whole for mode in document.modes if not _expects(mode))
+        return (
+            f"ACT: {plural(orders, 'order')}, none expected",
+            f"{plural(orders, 'order')} executed, and no signal was expected for any.",
+        )
+    if level == "quiet":
+        start, end = (clock_time(each, zone) for each in (document.period.start, document.period.end))
+        return f"QUIET · no orders {start} to {end}", "No orders were executed."
+    facts = " · ".join(_mode_words(mode, len(document.modes) > 1) for mode in document.modes)
+    pending = sum(mode.rates.pending for mode in document.modes)
+    waiting = f" · {pending} pending" if pending else ""
+    subject = f"{LEVEL_WORDS[level]} · {facts or 'no orders'}{waiting}"
+    return subject, _headline(document)
+
+
+def _headline(document: ReportDocument) -> str:
+    expected = sum(mode.rates.expected.whole for mode in document.modes)
+    executed = sum(mode.rates.executed.whole for mode in document.modes)
+    pending = sum(mode.rates.pending for mode in document.modes)
+    if expected:
+        all_of = (
+            "The one expected order is" if expected == 1 else f"All {count(expected)} expected orders are"
+        )
+        tail = f", {count(pending)} more pending" if pending else ""
+        return f"{all_of} linked{tail}."
+    if pending:
+        return f"{plural(pending, 'order')} pending, none overdue."
+    if executed:
+        return f"{plural(executed, 'order')} executed, none of a bot that sends signals."
+    return "No orders were executed."
+
+
+def _mode_words(mode: ModeReport, several: bool) -> str:
+    name = f"{mode.mode} " if several or mode.mode not in ("live", "unknown") else ""
+    expected = mode.rates.expected
+    if expected.whole:
+        return f"{name}{count(expected.part)}/{count(expected.whole)} linked"
+    if mode.rates.executed.whole:
+        return f"{name}{plural(mode.rates.executed.whole, 'order')}, none expected"
+    return f"{name}no orders, {plural(mode.rates.signals.whole, 'signal')}"
+
+
+def _defect_count(document: ReportDocument) -> int:
+    return sum(mode.rates.lost + mode.rates.conflict for mode in document.modes)
+
+
+def _defect_words(document: ReportDocument, zone: tzinfo) -> tuple[str, str]:
+    lost = sum(mode.rates.lost for mode in document.modes)
+    conflict = sum(mode.rates.conflict for mode in document.modes)
+    bots = sorted(
+        (bot for mode in document.modes for bot in mode.bots if bot.lost or bot.conflict),
+        key=lambda bot: -(bot.lost + bot.conflict),
+    )
+    what = [f"{count(lost)} lost"] * bool(lost) + [f"{count(conflict)} in conflict"] * bool(conflict)
+    since = _since(bots)
+    subject = f"ACT: {', '.join(what)}"
+    if since:
+        subject += f" since {clock_time(since, zone)}"
+    if bots:
+        subject += f", {_bot_words(bots)}"
+    are = "is" if lost + conflict == 1 else "are"
+    headline = f"{plural(lost + conflict, 'order')} {are} not linked, and should be."
+    return subject, headline
+
+
+def _bot_words(bots: Sequence[BotCount]) -> str:
+    names = [plain(bot.bot_id or "no bot", 24) for bot in bots]
+    return f"bot {names[0]}" if len(names) == 1 else f"bot {names[0]} and {plural(len(names) - 1, 'other')}"
+
+
+def _since(bots: Sequence[BotCount]) -> datetime | None:
+    return min((bot.first_defect_at for bot in bots if bot.first_defect_at), default=None)
+
+
+def _defects(document: ReportDocument, zone: tzinfo) -> list[Advice]:
+    advice = []
+    for mode in document.modes:
+        for each in mode.dispositions:
+            if each.disposition not in DEFECTS:
+                continue
+            text = (
+                f"{plural(each.orders, 'order')} {_state(each.disposition)} "
+                f"since {day_and_time(each.first_at, zone)}"
+                f"{'' if mode.mode in ('live', 'unknown') else f' ({mode.mode})'}: "
+                f"{reason_words(each.disposition, each.reason)}. {_cure(each.disposition, each.reason)}"
+            )
+            command = f"linkage trace {_shell_word(each.example)}" if each.example else "linkage verify"
+            advice.append(Advice(text, command, urgent=True))
+    return advice
+
+
+def _state(disposition: str) -> str:
+    return "in conflict" if disposition == "conflict" else disposition
+
+
+def _cure(disposition: str, reason: str | None) -> str:
+    if disposition == "conflict":
+        return "Look whether the bot used a key twice, or for another order."
+    return {
+        "no_key": (
+            "Let the bot send the signal's client_order_id on to the venue, or post both ids to /v1/orders."
+        ),
+        "unknown_key": "Look whether the bot's signals reach the webhook, and which key it gives the venue.",
+        "no_signal": "Look for refused requests of the webhook at that time.",
+        "no_snapshot": "Let the signal name its snapshot_id, or send the parameters with it.",
+    }.get(reason or "", "Begin with one of them.")
+
+
+def _shell_word(text: str) -> str:
+    safe = text and all(character.isalnum() or character in "-_.:/@+" for character in text)
+    return text if safe and text.isascii() else "'" + plain(text, 300).replace("'", "'\\''") + "'"
+
+
+def _expects(mode: ModeReport) -> bool:
+    return bool(mode.rates.expected.whole or mode.rates.pending)
+
+
+def _worries(document: ReportDocument) -> list[Advice]:
+    worries = []
+    for mode in document.modes:
+        worries.extend(_nothing_expected(mode))
+    if not document.linking_enabled:
+        worries.append(
+            Advice(
+                "Linking is switched off. Trades are recorded, and link once it is on.", "linkage switch on"
+            )
+        )
+    if document.quarantined:
+        worries.append(
+            Advice(
+                f"{plural(document.quarantined, 'message')} could not be understood and "
+                f"{'is' if document.quarantined == 1 else 'are'} kept aside.",
+                'linkage sql "SELECT * FROM quarantine_summary WHERE resolved_at IS NULL"',
+            )
+        )
+    return worries
+
+
+def _nothing_expected(mode: ModeReport) -> list[Advice]:
+    """Orders execute, and nothing says that a signal belongs to any: the bot may be unknown to us."""
+    declared = sum(each.orders for each in mode.dispositions if each.disposition == "unsignalled")
+    if _expects(mode) or mode.rates.executed.whole == declared:
+        return []
+    orders = plural(mode.rates.executed.whole - declared, "executed order")
+    if mode.rates.signals.whole:
+        text = (
+            f"{plural(mode.rates.signals.whole, 'signal')} sent, and none of {orders} was expected to have "
+            "one. Look whether the orders carry the signals' keys."
+        )
+        return [Advice(text, "linkage bot list", urgent=True)]
+    return [
+        Advice(
+            f"{orders} of no registered bot. If a bot of yours made them, register it.", "linkage bot list"
+        )
+    ]

@@ -1,0 +1,113 @@
+"""How figures, times and names are written for people."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+MAX_NAME = 40
+NOTHING = "–"
+
+_JOINERS = "\u200c\u200d"
+
+DISPOSITION_WORDS: Mapping[str, str] = {
+    "linked": "its parameters are known",
+    "pending": "a signal is expected, still within its 15 minutes",
+    "lost": "a signal was expected and did not come",
+    "conflict": "its key fits a signal; symbol, side or time do not",
+    "unsignalled": "its bot sends no signals",
+    "external": "made by hand, or by somebody else",
+    "disabled": "recorded while linking was off",
+    "before_linkage": "older than its bot's registration",
+}
+
+REASON_WORDS: Mapping[str, str] = {
+    "no_key": "the order carried no client_order_id",
+    "unknown_key": "no signal has this client_order_id",
+    "no_signal": "its key is ours, its signal never arrived",
+    "no_snapshot": "its signal named no snapshot",
+    "symbol": "its key belongs to a signal for another symbol",
+    "side": "its key belongs to a signal for the other side",
+    "reused": "its key was used before, by an order that had ended",
+    "ambiguous": "two signals have this key",
+}
+
+
+def plain(text: str, limit: int = MAX_NAME) -> str:
+    """Return a stranger's text on one line, without control or direction characters, cut to a length."""
+    kept = "".join(
+        character if character in _JOINERS or unicodedata.category(character) not in _UNPRINTABLE else " "
+        for character in text
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+_UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
+
+
+def reason_words(disposition: str, reason: str | None) -> str:
+    """Return why an order is not linked, in a few words."""
+    if reason is None:
+        return DISPOSITION_WORDS.get(disposition, "")
+    return REASON_WORDS.get(reason) or plain(reason.replace("_", " "))
+
+
+def money(value: Decimal | None) -> str:
+    """Return an amount with thousands grouped: two decimals from 1 on, four significant digits below."""
+    if value is None:
+        return NOTHING
+    if value == 0:
+        return "0"
+    if abs(value) >= 1:
+        return f"{value:,.2f}"
+    digits = 4 - value.adjusted() - 1
+    return f"{value:.{min(digits, 12)}f}".rstrip("0").rstrip(".") or "0"
+
+
+def number(value: Decimal | None) -> str:
+    """Return a score or a quantity as it is, without trailing zeros; a dash for none: none is not 0."""
+    if value is None:
+        return NOTHING
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def count(value: int) -> str:
+    """Return a count with thousands grouped."""
+    return f"{value:,}"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """Return ``1 order``, ``2 orders``."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def clock_time(moment: datetime, zone: tzinfo) -> str:
+    """Return ``14:05``."""
+    return moment.astimezone(zone).strftime("%H:%M")
+
+
+def day_and_time(moment: datetime, zone: tzinfo) -> str:
+    """Return ``22 Nov 14:05``."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %H:%M}"
+
+
+def period_words(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """Return ``22 Nov 12:00 to 18:00 UTC``, with the second date where it differs."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    name = last.tzname() or "UTC"
+    ending = f"{last:%H:%M}" if first.date() == last.date() else day_and_time(last, zone)
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"{first.day} {first:%b}{year} {first:%H:%M} to {ending} {name}"
+
+
+def length_words(start: datetime, end: datetime) -> str:
+    """Return the length of a period: ``6 hours``, ``90 minutes``, ``7 days``."""
+    minutes = round((end - start).total_seconds() / 60)
+    if minutes and minutes % (24 * 60) == 0 and minutes > 24 * 60:
+        return plural(minutes // (24 * 60), "day")
+    return plural(minutes // 60, "hour") if minutes % 60 == 0 and minutes else plural(minutes, "minute")
