@@ -66,7 +66,7 @@ class Schedules:
     strategy: str = "cron(0/5 * * * ? *)"
     paper_broker: str = "cron(1/5 * * * ? *)"
     sweep: str = "cron(7/15 * * * ? *)"
-    maintain: str = "cron(23 * * * ? *)"
+    maintain: str = "cron(3/15 * * * ? *)"
     report: str = "cron(0 0/6 * * ? *)"
 
 
