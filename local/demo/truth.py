@@ -94,20 +94,24 @@ class Notebook:
     Attributes:
         decisions: by our key. Not all of them are sent, and not every order is executed.
         orders: by the venue's order id; None is an order that must not be linked.
+        executed: those of them that trade.
     """
 
     file: TextIO
     decisions: dict[str, LinkTruth] = field(default_factory=dict)
     orders: dict[str, LinkTruth | None] = field(default_factory=dict)
+    executed: set[str] = field(default_factory=set)
 
     def note_decision(self, key: str, truth: LinkTruth) -> None:
         """Write down a decision of ours, under the key that its order will have."""
         self.decisions[normalise_key(key)] = truth
         self._write({"client_order_id": key, **_as_json(truth)})
 
-    def note_order(self, order_id: str, truth: LinkTruth | None, *, why: str) -> None:
+    def note_order(self, order_id: str, truth: LinkTruth | None, *, why: str, executed: bool = True) -> None:
         """Write down what an order of somebody else has to be linked with, or that it must not be."""
         self.orders[order_id] = truth
+        if executed:
+            self.executed.add(order_id)
         linked = {"linked": False} if truth is None else _as_json(truth)
         self._write({"order_id": order_id, "why": why, **linked})
 
@@ -155,7 +159,7 @@ def compare(links: Iterable[StoredLink], book: Notebook) -> tuple[list[str], lis
     missing = [
         f"{order_id}: has to be linked with snapshot {truth.snapshot_id}"
         for order_id, truth in book.orders.items()
-        if truth is not None and order_id not in by_order
+        if truth is not None and order_id in book.executed and order_id not in by_order
     ]
     return wrong, missing
 

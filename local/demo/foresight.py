@@ -1,0 +1,110 @@
+"""What our own strategy is going to decide, computed before it runs.
+
+The deployed strategy gets its parameters from the Parameter Store, its candles through its own settings
+and its memory from the table. Here the same rules run over the same files from the documents that the
+driver is about to write. Where the two differ, links differ from this, and the demonstration fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from linkage.domain.keys import OrderIntent, make_client_order_id
+from linkage.ports import MarketData
+from linkage.strategy.engine import Decision, decide
+from linkage.strategy.parameters import STRATEGY, make_parameters_snapshot, parse_parameters
+from linkage.strategy.state import StrategyState
+from local.demo.truth import LinkTruth
+
+DOCUMENTS = (
+    """\
+# The demonstration's parameters: lower targets than the defaults, so that a day has many signals.
+score_buy_target = 3.5
+score_sell_target = 3.5
+cooldown_bars = 3
+""",
+    """\
+# Half-time: the other side is allowed sooner, for a lower score; stops are closer.
+score_buy_target = 3.2
+score_sell_target = 3.2
+cooldown_bars = 2
+hysteresis = 0.05
+take_profit = 0.015
+stop_loss = 0.01
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What makes two deployments' keys differ: the stage, and where its strategy trades."""
+
+    stage: str = "local"
+    venue: str = "paper"
+    account: str = "paper"
+    symbols: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """One decision that the strategy is going to make at a run, and the snapshot it makes it with."""
+
+    run: datetime
+    decision: Decision
+    snapshot_id: UUID
+
+    def key(self, deployment: Deployment, *, attempt: int = 0) -> str:
+        """Return the client_order_id that its order will have."""
+        return make_client_order_id(
+            OrderIntent(
+                deployment=deployment.stage,
+                account=deployment.account,
+                strategy=STRATEGY,
+                snapshot_id=self.snapshot_id,
+                symbol=self.decision.symbol,
+                side=self.decision.side,
+                bar_time=self.decision.bar_time,
+                attempt=attempt,
+            )
+        )
+
+    @property
+    def truth(self) -> LinkTruth:
+        """What a link with it has to say."""
+        return LinkTruth(
+            snapshot_id=self.snapshot_id,
+            symbol=self.decision.symbol,
+            side=self.decision.side,
+            trigger=self.decision.trigger,
+            buy_score=self.decision.buy_score,
+            sell_score=self.decision.sell_score,
+            decided_at=self.decision.decided_at,
+        )
+
+
+def foresee(
+    market: MarketData, documents: Mapping[datetime, str], deployment: Deployment
+) -> Sequence[Foreseen]:
+    """Return every decision of a replay, those included that guardrails will hold back.
+
+    Args:
+        market: the candles that the deployed strategy will read.
+        documents: by run, in order of time: the parameter document that will be in force.
+        deployment: where it runs.
+    """
+    symbols = market.symbols() if deployment.symbols == "*" else deployment.symbols.split(",")
+    foreseen: list[Foreseen] = []
+    state = StrategyState()
+    for run, document in documents.items():
+        parameters = parse_parameters(document)
+        candles = market.candles(
+            symbols, as_of=run, bars=parameters.bars, interval_seconds=parameters.interval_seconds
+        )
+        decided = decide(candles, state, parameters, run)
+        state = decided.state
+        snapshot = make_parameters_snapshot(parameters, symbols=deployment.symbols)
+        foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in decided.decisions]
+    return foreseen
