@@ -275,3 +275,70 @@ class MarketData(Protocol):
             MarketUnavailableError: the market cannot be reached.
         """
         ...
+
+
+class StateStore(Protocol):
+    """Where a strategy keeps its state between runs, with a version that only its reader may replace.
+
+    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    """
+
+    def load(self, strategy: str, arm: str) -> tuple[str | None, int]:
+        """Return the state as JSON text and its version; None and 0 when there is none."""
+        ...
+
+    def save(self, strategy: str, arm: str, *, body: str, version: int, saved_at: datetime) -> None:
+        """Replace the state of this version.
+
+        Raises:
+            StateChangedError: another version is there.
+        """
+        ...
+
+
+class ParameterSource(Protocol):
+    """Where an operator's parameter document lives."""
+
+    def document(self) -> str | None:
+        """Return the TOML or JSON text; None when there is none.
+
+        Raises:
+            StoreUnavailableError: it cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PaperItem:
+    """One item of the paper broker. ``name`` is ``ORDER#<client_order_id>`` or ``BOOK#<symbol>``."""
+
+    name: str
+    body: str
+    version: int
+
+
+class PaperStore(Protocol):
+    """What the paper broker keeps of one account.
+
+    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    """
+
+    def add(self, name: str, *, body: str, stored_at: datetime) -> bool:
+        """Store an item unless one of this name is there; False then."""
+        ...
+
+    def items(self) -> Sequence[PaperItem]:
+        """Return every item of the account, read consistently."""
+        ...
+
+    def save(self, name: str, *, body: str, version: int, stored_at: datetime) -> None:
+        """Replace the item of this version; 0 is none.
+
+        Raises:
+            StateChangedError: another version is there.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove an item; nothing happens when it is gone."""
+        ...

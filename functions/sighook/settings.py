@@ -15,6 +15,7 @@ class SighookSettings(Settings):
         market: ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
         symbols: comma-separated BASE-QUOTE, or ``*`` for all that the market has.
         replay: a run may be late (local stage only).
+        max_suppressed_per_run: how many signals that a guardrail held back one run publishes.
     """
 
     webhook_url: str
@@ -26,3 +27,4 @@ class SighookSettings(Settings):
     venue: str = "paper"
     account: str = "paper"
     replay: bool = False
+    max_suppressed_per_run: int = 50

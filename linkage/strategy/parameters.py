@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError
@@ -21,6 +21,15 @@ STRATEGY = "matrix"
 """Name of this strategy in snapshots, keys, runs and state."""
 
 _ADDED = ("strategy", "code_version", "symbols")
+
+INTERVALS = (60, 300, 900, 1800, 3600, 14400, 86400)
+
+
+def _known_interval(seconds: int) -> int:
+    if seconds not in INTERVALS:
+        raise ValueError(f"must be one of {', '.join(map(str, INTERVALS))}")
+    return seconds
+
 
 Period = Annotated[int, Field(ge=2, le=200)]
 Weight = Annotated[Decimal, Field(ge=0, le=100)]
@@ -77,7 +86,7 @@ class Parameters(_Frozen):
         take_profit, stop_loss: fractions of the entry's price; zero is none.
     """
 
-    interval_seconds: Literal[60, 300, 900, 1800, 3600, 14400, 86400] = 300
+    interval_seconds: Annotated[int, AfterValidator(_known_interval)] = 300
     bars: Annotated[int, Field(ge=60, le=2000)] = 300
     clean_bars: Annotated[int, Field(ge=1, le=2000)] = 60
     max_bridged: Fraction = 0.15

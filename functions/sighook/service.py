@@ -1,0 +1,403 @@
+"""One run of the strategy: read, decide, publish, remember.
+
+Everything that is published is a function of the run's scheduled time, the candles, the parameters and
+the state before the run. So a run that is repeated, or that runs twice at once, posts the same bodies
+under the same keys, and nothing is published twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from linkage.contracts.signals import RunRecord, Signal, SnapshotDescription
+from linkage.contracts.state import RunState
+from linkage.domain.canonical import canonical
+from linkage.domain.errors import (
+    ConfigurationError,
+    DeliveryError,
+    LinkageError,
+    RefusedError,
+    StateChangedError,
+)
+from linkage.domain.facts import SignalKey
+from linkage.domain.ids import FIRST_PARTY_BOT, ClientOrderId, RunId
+from linkage.domain.keys import OrderIntent, make_client_order_id
+from linkage.domain.snapshots import Snapshot, make_run_id
+from linkage.domain.times import iso_utc
+from linkage.ports import Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
+from linkage.strategy.engine import Decided, Decision, decide, sent_signals
+from linkage.strategy.parameters import (
+    STRATEGY,
+    Parameters,
+    make_parameters_snapshot,
+    parse_parameters,
+)
+from linkage.strategy.state import StrategyState
+from linkage.strategy.window import last_close_time
+
+ARM = "main"
+PROPENSITY = Decimal(1)
+POSTS_AT_ONCE = 8
+EARLY = timedelta(minutes=1)
+"""A schedule fires a little before or after its time; this much early is still its time."""
+
+_COMPARED = (
+    "side", "trigger", "buy_score", "sell_score", "indicators_fired", "price", "quantity", "notional",
+    "order_type", "take_profit", "stop_loss", "disposition", "guardrail", "snapshot_id", "run_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a run works with."""
+
+    market: MarketData
+    store: SignalStore
+    sink: SignalSink
+    states: StateStore
+    parameters: ParameterSource
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Whose run it is.
+
+    Attributes:
+        name: the stage; a part of every key, so that two deployments never collide.
+        symbols: comma-separated BASE-QUOTE, or ``*``.
+        replay: a run may be late.
+    """
+
+    name: str
+    venue: str
+    account: str
+    symbols: str = "*"
+    replay: bool = False
+    max_suppressed_per_run: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidParameters:
+    """The operator's document is wrong, and the last good one stays in force."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one signal.
+
+    Attributes:
+        reason: why it was not delivered, or refused.
+        difference: of a conflict, name to what is stored and what was posted.
+    """
+
+    client_order_id: ClientOrderId
+    decision: Decision
+    outcome: Literal["stored", "repeated", "conflict", "undelivered", "refused"]
+    reason: str = ""
+    difference: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """The run published nothing.
+
+    Attributes:
+        reason: ``late``, ``early``, ``repeated`` (it had come to its end before) or ``superseded`` (a later
+            run has).
+    """
+
+    reason: Literal["late", "early", "repeated", "superseded"]
+    lateness_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The run came to its end.
+
+    Attributes:
+        posted: every signal, suppressed ones too. unpublished: suppressed ones beyond the bound.
+    """
+
+    run_id: RunId
+    snapshot: Snapshot
+    posted: Sequence[Posted]
+    skipped: Mapping[str, str]
+    seen: int
+    suppressed: Mapping[str, int]
+    unpublished: int
+    invalid_parameters: InvalidParameters | None
+
+    def count(self, outcome: str, *, sent: bool = True) -> int:
+        """Return how many signals had this outcome; ``sent`` leaves out the suppressed ones."""
+        return sum(1 for one in self.posted if one.outcome == outcome and (one.decision.is_sent or not sent))
+
+
+def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Completed | NotRun:
+    """Run the strategy for the bar that closed at or before ``scheduled_at``.
+
+    Raises:
+        DeliveryError: some signals could not be delivered; the same run again will post only those.
+        RetryableError: a store or the market is away; nothing or only a part was published.
+    """
+    started_at = ports.clock.now()
+    text, version = ports.states.load(STRATEGY, ARM)
+    kept = RunState.model_validate_json(text) if text else RunState()
+    document = ports.parameters.document()
+    parameters, document, invalid = _effective(document, kept)
+    closed = datetime.fromtimestamp(last_close_time(scheduled_at, parameters.interval_seconds), UTC)
+    if kept.attempted_at == closed and kept.document != document:
+        # A half-finished run goes on with the parameters it began with, else its keys would be others.
+        parameters, document, _ = _effective(kept.document, kept)
+
+    reason = _why_not(scheduled_at, started_at, closed, kept, parameters, deployment)
+    if reason is not None:
+        return NotRun(reason, (started_at - scheduled_at).total_seconds())
+
+    snapshot = make_parameters_snapshot(parameters, symbols=_spelt(deployment.symbols))
+    if kept.snapshot_id != snapshot.snapshot_id:
+        _publish_snapshot(snapshot, ports)
+    run_id = make_run_id(STRATEGY, scheduled_at)
+    symbols = _symbols(deployment.symbols) or ports.market.symbols()
+    candles = ports.market.candles(
+        symbols, as_of=closed, bars=parameters.bars, interval_seconds=parameters.interval_seconds
+    )
+    before = kept.strategy_state()
+    decided = decide(candles, before, parameters, closed)
+
+    published, unpublished = _bounded(decided.decisions, deployment.max_suppressed_per_run)
+    signals = [make_signal(one, snapshot, run_id, deployment) for one in published]
+    posted = _post(list(zip(published, signals, strict=True)), ports)
+    undelivered = [one for one in posted if one.outcome == "undelivered"]
+    completed = Completed(
+        run_id=run_id,
+        snapshot=snapshot,
+        posted=posted,
+        skipped=decided.skipped,
+        seen=decided.seen,
+        suppressed=_by_guardrail(decided),
+        unpublished=unpublished,
+        invalid_parameters=invalid,
+    )
+    if undelivered:
+        delivered = tuple(one.decision for one in posted if one.outcome not in ("undelivered", "refused"))
+        state = before.with_signals(sent_signals(delivered), None)
+        _save(state, closed, document, snapshot, version, ports)
+        raise DeliveryError(
+            f"{len(undelivered)} of {len(posted)} signals got no answer: {undelivered[0].reason}"
+        )
+
+    _record_run(completed, scheduled_at, started_at, ports)
+    _save(decided.state, closed, document, snapshot, version, ports)
+    return completed
+
+
+def make_signal(decision: Decision, snapshot: Snapshot, run_id: UUID, deployment: Deployment) -> Signal:
+    """Return a decision as the canonical signal, under its deterministic key."""
+    return Signal(
+        client_order_id=key_of(decision, snapshot, deployment),
+        snapshot_id=snapshot.snapshot_id,
+        venue=deployment.venue,
+        account=deployment.account,
+        strategy=STRATEGY,
+        arm=ARM,
+        propensity=PROPENSITY,
+        run_id=run_id,
+        symbol=decision.symbol,
+        side=decision.side,
+        trigger=decision.trigger,
+        buy_score=decision.buy_score,
+        sell_score=decision.sell_score,
+        indicators_fired=list(decision.fired),
+        indicator_breakdown=decision.breakdown,
+        price=decision.price,
+        quantity=decision.quantity,
+        notional=decision.notional,
+        order_type=decision.order_type,
+        take_profit=decision.take_profit,
+        stop_loss=decision.stop_loss,
+        origin="strategy",
+        signalled_at=decision.decided_at,
+        bar_time=decision.bar_time,
+        disposition="sent" if decision.is_sent else "suppressed",
+        guardrail=decision.guardrail,
+    )
+
+
+def key_of(decision: Decision, snapshot: Snapshot, deployment: Deployment) -> ClientOrderId:
+    """Return the key of a decision's order. A suppressed one has a leg of its own: it is no order's key."""
+    return make_client_order_id(
+        OrderIntent(
+            deployment=deployment.name,
+            account=deployment.account,
+            strategy=STRATEGY,
+            snapshot_id=snapshot.snapshot_id,
+            symbol=decision.symbol,
+            side=decision.side,
+            bar_time=decision.bar_time,
+            leg="entry" if decision.is_sent else "suppressed",
+        )
+    )
+
+
+def _effective(
+    document: str | None, kept: RunState
+) -> tuple[Parameters, str | None, InvalidParameters | None]:
+    """Return the parameters in force and their document: the operator's, if it is bad the last good one."""
+    if document is None:
+        return Parameters(), None, None
+    try:
+        return parse_parameters(document), document, None
+    except ConfigurationError as error:
+        problem = InvalidParameters(error.field, str(error))
+    if kept.document is not None and kept.document != document:
+        try:
+            return parse_parameters(kept.document), kept.document, problem
+        except ConfigurationError:
+            # It was good for an older version of the strategy.
+            return Parameters(), None, problem
+    return Parameters(), None, problem
+
+
+def _why_not(
+    scheduled_at: datetime,
+    now: datetime,
+    closed: datetime,
+    kept: RunState,
+    parameters: Parameters,
+    deployment: Deployment,
+) -> Literal["late", "early", "repeated", "superseded"] | None:
+    if scheduled_at - now > EARLY:
+        return "early"
+    if not deployment.replay and now - scheduled_at > timedelta(seconds=parameters.interval_seconds):
+        return "late"
+    if kept.completed_at is None or closed > kept.completed_at:
+        return None
+    return "repeated" if closed == kept.completed_at else "superseded"
+
+
+def _publish_snapshot(snapshot: Snapshot, ports: Ports) -> None:
+    now = ports.clock.now()
+    description = SnapshotDescription(
+        snapshot_id=snapshot.snapshot_id,
+        strategy=snapshot.strategy,
+        code_version=snapshot.code_version,
+        label=snapshot.label,
+        parameters=dict(snapshot.parameters),
+    )
+    fact = description.fact_text(snapshot, FIRST_PARTY_BOT, iso_utc(now))
+    ports.store.put_snapshot(str(snapshot.snapshot_id), snapshot.config_hash, fact=fact, received_at=now)
+
+
+def _post(signals: Sequence[tuple[Decision, Signal]], ports: Ports) -> list[Posted]:
+    if not signals:
+        return []
+    with ThreadPoolExecutor(max_workers=min(POSTS_AT_ONCE, len(signals))) as pool:
+        return list(pool.map(lambda one: _post_one(one[0], one[1], ports), signals))
+
+
+def _post_one(decision: Decision, signal: Signal, ports: Ports) -> Posted:
+    body = signal.model_dump(mode="json", exclude={"snapshot"}, exclude_none=True)
+    key = ClientOrderId(body["client_order_id"])
+    try:
+        outcome = ports.sink.post(body).outcome
+    except DeliveryError as error:
+        return Posted(key, decision, "undelivered", str(error))
+    except RefusedError as error:
+        return Posted(key, decision, "refused", str(error))
+    difference = _difference(key, signal, ports) if outcome == "conflict" else {}
+    return Posted(key, decision, outcome, difference=difference)
+
+
+def _difference(key: ClientOrderId, signal: Signal, ports: Ports) -> dict[str, tuple[object, object]]:
+    """Return what a stored signal says otherwise; a venue that revises its candles causes that."""
+    place = SignalKey(FIRST_PARTY_BOT, key)
+    try:
+        fact = ports.store.get_signals([place]).get(place)
+    except LinkageError:
+        return {}
+    stored = json.loads(fact) if fact else {}
+    stored.setdefault("trigger", stored.get("trigger_type"))
+    posted = signal.model_dump(mode="json")
+    pairs = {name: (canonical(stored.get(name)), canonical(posted.get(name))) for name in _COMPARED}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _bounded(decisions: Iterable[Decision], limit: int) -> tuple[list[Decision], int]:
+    """Return what is published, and how many suppressed ones are not: the strongest have precedence."""
+    decisions = list(decisions)
+    suppressed = [one for one in decisions if not one.is_sent]
+    ranked = sorted(suppressed, key=lambda one: (-max(one.buy_score, one.sell_score), one.symbol))
+    dropped = {one.symbol for one in ranked[limit:]}
+    return [one for one in decisions if one.is_sent or one.symbol not in dropped], len(dropped)
+
+
+def _by_guardrail(decided: Decided) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in decided.decisions:
+        if one.guardrail is not None:
+            counts[one.guardrail] = counts.get(one.guardrail, 0) + 1
+    return counts
+
+
+def _record_run(completed: Completed, scheduled_at: datetime, started_at: datetime, ports: Ports) -> None:
+    ended_at = ports.clock.now()
+    record = RunRecord(
+        run_id=completed.run_id,
+        bot_id=FIRST_PARTY_BOT,
+        strategy=STRATEGY,
+        arm=ARM,
+        snapshot_id=completed.snapshot.snapshot_id,
+        scheduled_at=scheduled_at,
+        started_at=started_at,
+        duration_ms=max(0, round((ended_at - started_at).total_seconds() * 1000)),
+        symbols_seen=completed.seen,
+        symbols_skipped=dict(completed.skipped),
+        signals_sent=completed.count("stored"),
+        signals_repeated=completed.count("repeated") + completed.count("conflict"),
+        signals_suppressed=dict(completed.suppressed),
+    )
+    ports.store.put_run(str(completed.run_id), fact=record.fact_text(), received_at=ended_at)
+
+
+def _save(
+    state: StrategyState,
+    closed: datetime,
+    document: str | None,
+    snapshot: Snapshot,
+    version: int,
+    ports: Ports,
+) -> None:
+    kept = RunState.of(state, attempted_at=closed, document=document, snapshot_id=snapshot.snapshot_id)
+    try:
+        ports.states.save(
+            STRATEGY, ARM, body=kept.model_dump_json(), version=version, saved_at=ports.clock.now()
+        )
+    except StateChangedError:
+        text, _ = ports.states.load(STRATEGY, ARM)
+        theirs = RunState.model_validate_json(text) if text else RunState()
+        # The same run at the same instant, somewhere else: it posted the same signals and remembers the same.
+        if theirs.attempted_at != closed:
+            raise
+
+
+def _symbols(setting: str) -> list[str]:
+    return (
+        []
+        if setting.strip() == "*"
+        else sorted({part.strip() for part in setting.split(",") if part.strip()})
+    )
+
+
+def _spelt(setting: str) -> str:
+    return ",".join(_symbols(setting)) or "*"

@@ -1,0 +1,149 @@
+"""State with optimistic locking in DynamoDB: of strategies, and of the paper broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from linkage.contracts import items
+from linkage.domain.errors import StateChangedError, StoreUnavailableError
+from linkage.domain.times import iso_utc
+from linkage.ports import PaperItem
+
+
+class DynamoStateStore:
+    """``StateStore``: one item for each strategy and arm.
+
+    Args:
+        table_name: the product's table.
+        client: a boto3 DynamoDB client.
+    """
+
+    def __init__(self, table_name: str, client: Any) -> None:
+        self._items = _VersionedItems(table_name, client)
+
+    def load(self, strategy: str, arm: str) -> tuple[str | None, int]:
+        """Return the state and its version; see ``ports.StateStore``."""
+        item = self._items.get(items.state_pk(strategy, arm), items.STATE_SK)
+        return (None, 0) if item is None else (item.body, item.version)
+
+    def save(self, strategy: str, arm: str, *, body: str, version: int, saved_at: datetime) -> None:
+        """Replace the state of this version; see ``ports.StateStore``."""
+        self._items.put(
+            items.state_pk(strategy, arm), items.STATE_SK, "state", body=body, version=version, at=saved_at
+        )
+
+
+class DynamoPaperStore:
+    """``PaperStore``: the items of one account under one partition key.
+
+    Args:
+        table_name: the product's table.
+        account: whose orders.
+        client: a boto3 DynamoDB client.
+    """
+
+    def __init__(self, table_name: str, account: str, client: Any) -> None:
+        self._items = _VersionedItems(table_name, client)
+        self._pk = items.paper_pk(account)
+
+    def add(self, name: str, *, body: str, stored_at: datetime) -> bool:
+        """Store an item unless it is there; see ``ports.PaperStore``."""
+        try:
+            self.save(name, body=body, version=0, stored_at=stored_at)
+        except StateChangedError:
+            return False
+        return True
+
+    def items(self) -> Sequence[PaperItem]:
+        """Return every item of the account; see ``ports.PaperStore``."""
+        return self._items.query(self._pk)
+
+    def save(self, name: str, *, body: str, version: int, stored_at: datetime) -> None:
+        """Replace the item of this version; see ``ports.PaperStore``."""
+        self._items.put(self._pk, name, "paper", body=body, version=version, at=stored_at)
+
+    def remove(self, name: str) -> None:
+        """Remove an item; see ``ports.PaperStore``."""
+        self._items.delete(self._pk, name)
+
+
+class _VersionedItems:
+    def __init__(self, table_name: str, client: Any) -> None:
+        self._table = table_name
+        self._client = client
+
+    def get(self, pk: str, sk: str) -> PaperItem | None:
+        with _store_errors():
+            reply = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        return _item(reply["Item"]) if "Item" in reply else None
+
+    def query(self, pk: str) -> list[PaperItem]:
+        found: list[PaperItem] = []
+        start: dict[str, Any] = {}
+        while True:
+            with _store_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression=f"{items.PK} = :pk",
+                    ExpressionAttributeValues={":pk": {"S": pk}},
+                    ConsistentRead=True,
+                    **start,
+                )
+            found.extend(_item(item) for item in page["Items"])
+            if not page.get("LastEvaluatedKey"):
+                return found
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def put(self, pk: str, sk: str, kind: str, *, body: str, version: int, at: datetime) -> None:
+        condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({items.PK})"}
+        if version:
+            condition = {
+                "ConditionExpression": "version = :version",
+                "ExpressionAttributeValues": {":version": {"N": str(version)}},
+            }
+        item = {
+            **_key(pk, sk),
+            "kind": {"S": kind},
+            "body": {"S": body},
+            "version": {"N": str(version + 1)},
+            "received_at": {"S": iso_utc(at)},
+        }
+        try:
+            with _store_errors():
+                self._client.put_item(TableName=self._table, Item=item, **condition)
+        except _ConditionFailedError:
+            raise StateChangedError(f"{pk} {sk} is no longer of version {version}") from None
+
+    def delete(self, pk: str, sk: str) -> None:
+        with _store_errors():
+            self._client.delete_item(TableName=self._table, Key=_key(pk, sk))
+
+
+class _ConditionFailedError(Exception):
+    """A conditional write found another version."""
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code == "ConditionalCheckFailedException":
+            raise _ConditionFailedError from None
+        raise StoreUnavailableError(f"the table refused a call: {code}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailableError(f"the table cannot be reached: {type(error).__name__}") from error
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {items.PK: {"S": pk}, items.SK: {"S": sk}}
+
+
+def _item(item: dict[str, Any]) -> PaperItem:
+    return PaperItem(item[items.SK]["S"], item["body"]["S"], int(item["version"]["N"]))

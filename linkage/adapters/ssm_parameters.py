@@ -1,0 +1,37 @@
+"""The parameter document in SSM Parameter Store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from linkage.domain.errors import StoreUnavailableError
+
+
+class SsmParameters:
+    """``ParameterSource``: read at every run, so that a change counts from the next one.
+
+    Args:
+        name: of the parameter; it need not exist.
+        client: a boto3 SSM client.
+    """
+
+    def __init__(self, name: str, client: Any) -> None:
+        self._name = name
+        self._client = client
+
+    def document(self) -> str | None:
+        """Return the document; see ``ports.ParameterSource``."""
+        try:
+            reply = self._client.get_parameter(Name=self._name, WithDecryption=True)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code == "ParameterNotFound":
+                return None
+            raise StoreUnavailableError(f"the parameter document cannot be read: {code}") from error
+        except BotoCoreError as error:
+            name = type(error).__name__
+            raise StoreUnavailableError(f"the parameter document cannot be read: {name}") from error
+        text = str(reply["Parameter"]["Value"])
+        return text if text.strip() else None
