@@ -67,6 +67,7 @@ class Foreseen:
                 symbol=self.decision.symbol,
                 side=self.decision.side,
                 bar_time=self.decision.bar_time,
+                leg="entry" if self.decision.side == "buy" else "exit",
                 attempt=attempt,
             )
         )
@@ -88,7 +89,7 @@ class Foreseen:
 def foresee(
     market: MarketData, documents: Mapping[datetime, str], deployment: Deployment
 ) -> Sequence[Foreseen]:
-    """Return every decision of a replay, those included that guardrails will hold back.
+    """Return every decision of a replay that no guardrail will hold back, in order of time.
 
     Args:
         market: the candles that the deployed strategy will read.
@@ -106,5 +107,6 @@ def foresee(
         decided = decide(candles, state, parameters, run)
         state = decided.state
         snapshot = make_parameters_snapshot(parameters, symbols=deployment.symbols)
-        foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in decided.decisions]
+        sent = (decision for decision in decided.decisions if decision.is_sent)
+        foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in sent]
     return foreseen

@@ -49,6 +49,13 @@ class Plan:
     manual: Mapping[datetime, Sequence[VenueOrder]]
     withheld: Withheld
 
+    def keys(self) -> dict[datetime, set[str]]:
+        """Return the keys that our own strategy will publish, by run."""
+        keys: dict[datetime, set[str]] = {run: set() for run in self.market.runs}
+        for each in self.foreseen:
+            keys[each.run].add(each.key(self.deployment))
+        return keys
+
     def write_down(self, book: Notebook) -> None:
         """Write the truth of all this into a notebook."""
         previous = None
@@ -95,10 +102,9 @@ def make_plan(market: PreparedMarket, deployment: Deployment, *, seed: int) -> P
 
 
 def _withheld(foreseen: Sequence[Foreseen], deployment: Deployment, half: datetime, *, seed: int) -> Withheld:
-    sent = [each for each in foreseen if each.decision.is_sent]
-    if not sent:
+    if not foreseen:
         raise InvalidInputError("the strategy decides nothing on this market; replay more bars", field="bars")
-    chosen = next((each for each in sent if each.run >= half), sent[0])
+    chosen = next((each for each in foreseen if each.run >= half), foreseen[0])
     key = chosen.key(deployment, attempt=1)
     order_id = str(UUID(int=Random(seed).getrandbits(128), version=4))  # noqa: S311 - a repeatable plan
     order = order_of(

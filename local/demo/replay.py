@@ -41,15 +41,21 @@ class Replay:
         plan: what happens; its truth has been written down.
         behind: the foreign bot's receiver.
         seed: of the disorder of deliveries.
+
+    Attributes:
+        counts: what was done so far.
+        surprises: signals of our own strategy that were not foreseen, or did not come.
     """
 
     def __init__(self, stage: Stage, plan: Plan, behind: foreign.Receiver, *, seed: int) -> None:
         self.stage = stage
         self.plan = plan
         self.counts = Counts()
+        self.surprises: list[str] = []
         self._behind = behind
         self._deliveries = Deliveries(stage.queue, seed=seed)
         self._token = ""
+        self._keys = plan.keys()
 
     def register_foreign_bot(self) -> None:
         """Register the second bot as its owner would with `linkage bot add`."""
@@ -81,9 +87,7 @@ class Replay:
             if run == self.plan.withheld.foreseen.run:
                 self._deliveries.add(self.plan.withheld.order.events())
             self._live(run)
-            reply = self._invoke_at("SighookFunction", run)
-            self.counts.signals += _count(reply, "signals_sent")
-            self.counts.runs += 1
+            self._strategy(run)
             self._invoke_at("BrokerExecuteOrdersFunction", run)
             self._deliveries.deliver()
             self.counts.duplicates = self._deliveries.duplicates
@@ -138,7 +142,7 @@ class Replay:
             "price": str(decision.price),
             "quantity": None if decision.quantity is None else str(decision.quantity),
             "notional": None if decision.notional is None else str(decision.notional),
-            "origin": "sighook",
+            "origin": "strategy",
             "signalled_at": iso_utc(decision.decided_at),
             "bar_time": iso_utc(decision.bar_time),
         }
@@ -163,6 +167,16 @@ class Replay:
         for order in self.plan.manual.get(run, ()):
             self._deliveries.add(order.events())
             self.counts.manual_orders += 1
+
+    def _strategy(self, run: datetime) -> None:
+        reply = self._invoke_at("SighookFunction", run)
+        if reply["run"] != "completed":
+            raise DemoError(f"the run of {iso_utc(run)} was skipped: {reply.get('reason')}")
+        keys, foreseen = set(reply["keys"]), self._keys[run]
+        self.surprises += [f"{iso_utc(run)}: signal {key} was not foreseen" for key in keys - foreseen]
+        self.surprises += [f"{iso_utc(run)}: signal {key} was not sent" for key in foreseen - keys]
+        self.counts.signals += len(keys)
+        self.counts.runs += 1
 
     def _invoke_at(self, output_name: str, run: datetime) -> Any:
         return self.stage.invoke(output_name, {"scheduled_time": iso_utc(run)})
@@ -220,7 +234,3 @@ def wait_until(what: str, is_so: Callable[[], bool], *, seconds: float = QUIET_S
         if time.monotonic() > deadline:
             raise DemoError(f"waited {seconds:.0f} s in vain until {what}")
         time.sleep(POLL_SECONDS)
-
-
-def _count(reply: Any, name: str) -> int:
-    return int(reply.get(name, 0)) if isinstance(reply, dict) else 0

@@ -29,6 +29,7 @@ class Stage:
     """
 
     def __init__(self, state: LocalState) -> None:
+        self.state = state
         self.cloud = Cloud("local", state=state)
         self.clock = SystemClock()
 
