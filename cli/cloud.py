@@ -109,11 +109,14 @@ class Cloud:
         config = Config(
             connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": max_attempts}
         )
-        endpoint = None
-        if self.state is not None:
-            endpoint = self.state.endpoint_url
-            config = config.merge(Config(proxies={}))
-        return self.session.client(service, endpoint_url=endpoint, config=config)
+        if self.state is None:
+            return self.session.client(service, config=config)
+        return self.session.client(
+            service,
+            endpoint_url=self.state.endpoint_url,
+            verify=self.state.ca_file,
+            config=config.merge(Config(proxies={})),
+        )
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
@@ -147,7 +150,7 @@ class Cloud:
     def api_url(self) -> str:
         """Base URL of the HTTP API, without a trailing slash."""
         if self.state is not None:
-            return f"{self.state.endpoint_url}/_aws/execute-api/{self.output('ApiId')}"
+            return f"{self.state.plain_url}/_aws/execute-api/{self.output('ApiId')}"
         return self.output("ApiUrl").rstrip("/")
 
     def invoke(self, output_name: str, payload: Mapping[str, object], *, read_timeout: float = 120) -> Any:

@@ -17,7 +17,7 @@ from cli.output import print_json, print_table, say
 from local.cloud import LocalCloud, healthy, is_up, stop
 from local.deploy import StageOptions
 from local.mailbox import read_mailbox
-from local.state import LocalState, local_directory
+from local.state import ROOT, LocalState, local_directory
 
 app = typer.Typer(
     help="The whole product on this machine: an AWS emulator and PostgreSQL.", no_args_is_help=True
@@ -34,7 +34,8 @@ def up(
     ] = DEFAULTS.market,
     recipient: Annotated[list[str] | None, typer.Option(help="Who gets the scheduled report.")] = None,
     broker: Annotated[bool, typer.Option(help="Execute signals on paper.")] = True,
-    port: Annotated[int | None, typer.Option(help="Of the emulator. Default: a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Of the API. Default: a free one.")] = None,
+    source: Annotated[Path, typer.Option(help="Checkout to deploy, such as an older version.")] = ROOT,
     as_json: JsonOption = False,
 ) -> None:
     """Start it and deploy; when it is up, deploy the current code again."""
@@ -46,9 +47,9 @@ def up(
     folder = local_directory()
     if is_up(folder):
         cloud = LocalCloud.attach(folder, progress=say)
-        cloud.deploy(options)
+        cloud.deploy(options, source=source.resolve())
     else:
-        cloud = LocalCloud.up(folder, options=options, port=port, progress=say)
+        cloud = LocalCloud.up(folder, options=options, source=source.resolve(), port=port, progress=say)
         cloud.detach()
     if as_json:
         print_json(_visible(cloud.state))
@@ -72,7 +73,7 @@ def status(as_json: JsonOption = False) -> None:
     else:
         rows = [
             ("API", f"{state.api_url} ({'healthy' if well else 'no answer'})"),
-            ("AWS endpoint", state.endpoint_url),
+            ("AWS endpoint", f"{state.endpoint_url} (TLS, authority {state.ca_file})"),
             ("PostgreSQL", f"127.0.0.1:{state.postgres_port} (TLS, authority {state.postgres_ca_file})"),
             ("started", state.started_at),
             ("supervisor", state.supervisor_pid),

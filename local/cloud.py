@@ -73,6 +73,7 @@ class LocalCloud:
         directory: Path | None = None,
         *,
         options: StageOptions | None = None,
+        source: Path = ROOT,
         port: int | None = None,
         progress: Progress = lambda _text: None,
         deploy: bool = True,
@@ -82,7 +83,8 @@ class LocalCloud:
         Args:
             directory: of this local cloud; default ``LINKAGE_LOCAL_DIR`` or ``.local``.
             options: what the stage runs on.
-            port: of the emulator; default a free one.
+            source: root of the checkout that is deployed.
+            port: of the API and the mailbox; default a free one.
             progress: is told of each step, in a few words.
             deploy: False starts an empty cloud.
 
@@ -101,7 +103,7 @@ class LocalCloud:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "local.supervisor", str(folder),
-                str(port or free_port()), str(free_port()),
+                str(free_port()), str(port or free_port()), str(free_port()),
             ],
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -112,7 +114,7 @@ class LocalCloud:
         try:
             cloud = cls(_await_start(process, folder), supervisor=process, progress=progress)
             if deploy:
-                cloud.deploy(options or StageOptions())
+                cloud.deploy(options or StageOptions(), source=source)
         except BaseException:
             _let_go(process)
             raise
@@ -179,11 +181,12 @@ class LocalCloud:
             region_name=self.state.region,
             aws_access_key_id=self.state.access_key_id,
             aws_secret_access_key=self.state.secret_access_key,
+            verify=self.state.ca_file,
             config=Config(proxies={}),
         )
         stack = client.describe_stacks(StackName="linkage-local-service")["Stacks"][0]
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-        return f"{self.state.endpoint_url}/_aws/execute-api/{outputs['ApiId']}"
+        return f"{self.state.plain_url}/_aws/execute-api/{outputs['ApiId']}"
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + HEALTHY_SECONDS

@@ -1,4 +1,7 @@
-"""The AWS emulator: MiniStack in an environment of its own, with its authorisation on."""
+"""The AWS emulator: MiniStack in an environment of its own, with its authorisation on.
+
+It serves TLS, because queues and buckets refuse plain HTTP by policy and it enforces that as AWS does.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import http.client
 import os
 import platform
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+from local.certificates import write_server_certificate
 from local.processes import MissingToolError, alive, dies_with_parent
 from local.state import ROOT
 
@@ -19,7 +24,7 @@ ACCOUNT = "000000000000"
 ACCESS_KEY_ID = "test"
 SECRET_ACCESS_KEY = "test"  # noqa: S105 - not a secret of anybody
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 
 def emulator_python() -> Path:
@@ -43,19 +48,32 @@ class Emulator:
 
     Args:
         directory: where it keeps its log, its temporary files and the unpacked functions.
-        port: of the gateway, on the loopback interface.
+        port: for TLS, on the loopback interface. AWS's clients and the functions use this one.
+        plain_port: without TLS, for people and their curl.
     """
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, plain_port: int) -> None:
         self.directory = directory
         self.port = port
+        self.plain_port = plain_port
+        self._tls = directory / "tls"
         self.log_file = directory / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """The endpoint of every service."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def plain_url(self) -> str:
+        """The same without TLS; policies that demand TLS refuse what comes this way."""
+        return f"http://127.0.0.1:{self.plain_port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority to verify it with."""
+        return self._tls / "ca.pem"
 
     @property
     def pid(self) -> int:
@@ -67,9 +85,26 @@ class Emulator:
         python = emulator_python()
         scratch = self.directory / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
+        write_server_certificate(self._tls)
+        (self._tls / "ca-bundle.pem").write_bytes(_system_authorities() + self.ca_file.read_bytes())
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(python), "-m", "ministack"],
+                [
+                    str(python),
+                    "-m",
+                    "hypercorn",
+                    "ministack.app:app",
+                    "--keep-alive",
+                    "75",
+                    "--bind",
+                    f"127.0.0.1:{self.port}",
+                    "--insecure-bind",
+                    f"127.0.0.1:{self.plain_port}",
+                    "--certfile",
+                    str(self._tls / "server.pem"),
+                    "--keyfile",
+                    str(self._tls / "server.key"),
+                ],
                 cwd=self.directory,
                 env=self._environment(scratch),
                 stdin=subprocess.DEVNULL,
@@ -88,7 +123,7 @@ class Emulator:
         if self._process is None or self._process.poll() is not None:
             tail = self.log_file.read_text(errors="replace").strip().splitlines()[-3:]
             raise MissingToolError("the emulator stopped: " + " | ".join(tail))
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self.plain_port, timeout=2)
         try:
             connection.request("GET", "/_ministack/health")
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -119,7 +154,12 @@ class Emulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "BIND_HOST": "127.0.0.1",
+            "AWS_CA_BUNDLE": str(self.ca_file),
+            "NODE_EXTRA_CA_CERTS": str(self.ca_file),
+            "SSL_CERT_FILE": str(self._tls / "ca-bundle.pem"),
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self._tls / "server.pem"),
+            "MINISTACK_SSL_KEY": str(self._tls / "server.key"),
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": REGION,
@@ -134,3 +174,11 @@ class Emulator:
             "LOG_LEVEL": "INFO",
             "TZ": "UTC",
         }
+
+
+def _system_authorities() -> bytes:
+    paths = ssl.get_default_verify_paths()
+    for candidate in (paths.cafile, paths.openssl_cafile):
+        if candidate and Path(candidate).is_file():
+            return Path(candidate).read_bytes() + b"\n"
+    return b""

@@ -86,7 +86,7 @@ def read_mailbox(state: LocalState) -> list[Mail]:
     Raises:
         MailboxError: the emulator does not answer.
     """
-    address = urlsplit(state.endpoint_url)
+    address = urlsplit(state.plain_url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
     try:
         connection.request("GET", "/_ministack/ses/messages")

@@ -25,8 +25,10 @@ class LocalState:
 
     Attributes:
         directory: data, logs and mail of this local cloud.
-        endpoint_url: the emulator, for every AWS service.
-        api_url: base URL of the deployed HTTP API; empty before the first deployment.
+        endpoint_url: the emulator, for every AWS service, over TLS.
+        plain_url: the same without TLS, for curl and for reading the mail.
+        ca_file: the authority of that TLS.
+        api_url: base URL of the deployed HTTP API, without TLS; empty before the first deployment.
         supervisor_pid: the process that ends all others when it ends; 0 when nobody supervises.
         postgres_passwords: by login; these logins exist on this machine only.
     """
@@ -36,6 +38,8 @@ class LocalState:
     region: str
     access_key_id: str
     secret_access_key: str
+    plain_url: str = ""
+    ca_file: str = ""
     api_url: str = ""
     emulator_pid: int = 0
     supervisor_pid: int = 0
@@ -75,6 +79,8 @@ class LocalState:
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_CA_BUNDLE": self.ca_file,
+            "NODE_EXTRA_CA_CERTS": self.ca_file,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key_id,

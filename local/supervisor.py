@@ -27,7 +27,7 @@ import typer
 
 from linkage.domain.errors import LinkageError
 from local.emulator import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Emulator
-from local.postgres import PostgresServer
+from local.postgres import SUPERUSER, PostgresServer
 from local.processes import MissingToolError, adopt_orphans, alive, descendants, signal_group
 from local.state import RUN_FOLDER, LocalState
 
@@ -44,13 +44,13 @@ class Supervisor:
 
     Args:
         directory: of the local cloud; what a run writes is in its ``cloud`` folder and goes with it.
-        emulator_port, postgres_port: on the loopback interface.
+        emulator_port, plain_port, postgres_port: on the loopback interface.
     """
 
-    def __init__(self, directory: Path, *, emulator_port: int, postgres_port: int) -> None:
+    def __init__(self, directory: Path, *, emulator_port: int, plain_port: int, postgres_port: int) -> None:
         self.directory = directory
         self.folder = directory / RUN_FOLDER
-        self.emulator = Emulator(self.folder, emulator_port)
+        self.emulator = Emulator(self.folder, emulator_port, plain_port)
         self.postgres = PostgresServer(self.folder / "postgres", port=postgres_port)
         self.groups: set[int] = set()
         self.state: LocalState | None = None
@@ -68,6 +68,8 @@ class Supervisor:
         self.state = LocalState(
             directory=str(self.directory),
             endpoint_url=self.emulator.url,
+            plain_url=self.emulator.plain_url,
+            ca_file=str(self.emulator.ca_file),
             region=REGION,
             access_key_id=ACCESS_KEY_ID,
             secret_access_key=SECRET_ACCESS_KEY,
@@ -75,7 +77,9 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             postgres_port=self.postgres.port,
             postgres_ca_file=str(self.postgres.ca_file),
-            postgres_passwords=dict(self.postgres.passwords),
+            postgres_passwords={
+                login: word for login, word in self.postgres.passwords.items() if login != SUPERUSER
+            },
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         self.state.save()
@@ -120,13 +124,15 @@ class Supervisor:
         return word != "detach"
 
 
-def supervise(directory: Path, *, emulator_port: int, postgres_port: int) -> None:
+def supervise(directory: Path, *, emulator_port: int, plain_port: int, postgres_port: int) -> None:
     """Run one local cloud until its end."""
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _raise_stop)
-    supervisor = Supervisor(directory, emulator_port=emulator_port, postgres_port=postgres_port)
+    supervisor = Supervisor(
+        directory, emulator_port=emulator_port, plain_port=plain_port, postgres_port=postgres_port
+    )
     supervisor.folder.mkdir(parents=True, exist_ok=True)
     try:
         _say({"ready": asdict(supervisor.start())})
@@ -160,9 +166,9 @@ def _kill(pid: int) -> None:
             return
 
 
-def main(directory: Path, emulator_port: int, postgres_port: int) -> None:
+def main(directory: Path, emulator_port: int, plain_port: int, postgres_port: int) -> None:
     """Command line of the supervisor."""
-    supervise(directory, emulator_port=emulator_port, postgres_port=postgres_port)
+    supervise(directory, emulator_port=emulator_port, plain_port=plain_port, postgres_port=postgres_port)
 
 
 if __name__ == "__main__":

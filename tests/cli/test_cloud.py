@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from cli.cloud import Cloud, CommandError, FunctionFailedError
+from local.certificates import write_server_certificate
 from local.state import LocalState
 
 
@@ -61,8 +63,10 @@ def test_outputs_come_from_the_service_stack() -> None:
 
 def test_the_local_api_is_reached_by_its_path() -> None:
     cloud = FakeCloud({"ApiId": "b56ab9c0", "ApiUrl": "https://b56ab9c0.execute-api.us-east-1.amazonaws.com"})
-    cloud.state = LocalState("/x", "http://127.0.0.1:4566", "us-east-1", "a", "b")
-    assert cloud.api_url == "http://127.0.0.1:4566/_aws/execute-api/b56ab9c0"
+    cloud.state = LocalState(
+        "/x", "https://127.0.0.1:4566", "us-east-1", "a", "b", plain_url="http://127.0.0.1:4567"
+    )
+    assert cloud.api_url == "http://127.0.0.1:4567/_aws/execute-api/b56ab9c0"
 
 
 def test_a_stage_that_is_not_deployed_is_named() -> None:
@@ -100,10 +104,13 @@ def test_a_failure_without_details_is_still_a_failure(reply: object) -> None:
         FakeCloud({"F": "f"}, FakeLambda(reply, failed=True)).invoke("F", {})
 
 
-def test_a_local_client_ignores_proxies_and_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_client_ignores_proxies_and_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_server_certificate(tmp_path)
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:1")
     monkeypatch.setenv("AWS_PROFILE", "somebody")
-    cloud = Cloud("local", state=LocalState("/x", "http://127.0.0.1:4566", "us-east-1", "a", "b"))
-    client = cloud.client("sts")
-    assert client.meta.endpoint_url == "http://127.0.0.1:4566"
+    state = LocalState(
+        "/x", "https://127.0.0.1:4566", "us-east-1", "a", "b", ca_file=str(tmp_path / "ca.pem")
+    )
+    client = Cloud("local", state=state).client("sts")
+    assert client.meta.endpoint_url == "https://127.0.0.1:4566"
     assert client.meta.config.proxies == {}

@@ -58,7 +58,7 @@ def emulator() -> Iterator[tuple[LocalState, dict[str, Any]]]:
 
 
 def a_state(port: int) -> LocalState:
-    return LocalState("/nowhere", f"http://127.0.0.1:{port}", "us-east-1", "test", "test")
+    return LocalState("/nowhere", "", "us-east-1", "test", "test", plain_url=f"http://127.0.0.1:{port}")
 
 
 def test_mail_of_all_accounts_is_listed_oldest_first(emulator: tuple[LocalState, dict[str, Any]]) -> None:
