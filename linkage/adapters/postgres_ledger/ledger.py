@@ -1,0 +1,255 @@
+"""The ledger's write side on PostgreSQL: two steps, each one transaction and one round trip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from linkage.adapters.postgres_connection import Connection, LedgerConnection
+from linkage.adapters.postgres_ledger import derive, facts, links, upkeep
+from linkage.domain.facts import (
+    FactBatch,
+    LedgerHealth,
+    LinkMade,
+    MissingSignal,
+    QuarantinedEvent,
+    Recorded,
+    Resolved,
+    SignalKey,
+    Touched,
+    Window,
+)
+from linkage.domain.ids import BotId, ClientOrderId, OrderId
+from linkage.ports import HotItem
+
+_PARTS = ("fills", "order_events", "signals", "snapshots", "runs", "bots", "switches")
+_SOURCE_OF_PART = {"fills": "fills", "order_events": "fills"}
+_IDENTITY_OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "signal": ("bot_id", "client_order_id", "meaning"),
+    "snapshot": ("snapshot_id", "config_hash"),
+    "run": ("run_id",),
+    "bot": ("bot_id", "updated_at"),
+    "switch": ("changed_at",),
+}
+_PATIENT_SECONDS = 45.0
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+
+class PostgresLedger:
+    """See ``ports.TradeLedger``.
+
+    Args:
+        connection: as ``recorder``.
+    """
+
+    def __init__(self, connection: LedgerConnection) -> None:
+        self.connection = connection
+
+    @property
+    def deadlocks(self) -> int:
+        """How often a step met a deadlock and was begun anew."""
+        return self.connection.deadlocks
+
+    def record(self, facts: FactBatch) -> Recorded:
+        """Insert facts and recompute the orders that they touch, in one transaction.
+
+        An event that PostgreSQL cannot take (SQLSTATE 22, 23) is found by halving the batch, and put into
+        the quarantine; its neighbours are recorded.
+        """
+        if not len(facts):
+            return Recorded(Touched(), 0, 0)
+        try:
+            return self.connection.run(lambda connection: _record(connection, facts))
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            return self._record_in_parts(facts, error)
+
+    def resolve(self, touched: Touched) -> Resolved:
+        """Resolve the links of touched orders and of all that depend on them, in one transaction."""
+        if not touched:
+            return Resolved()
+        return self.connection.run(lambda connection: _resolve(connection, touched))
+
+    def unresolved(self, *, limit: int) -> Touched:
+        """Return executed orders without a link that should have one or may get one, oldest first."""
+        parameters = {"limit": limit, "days": upkeep.BACKLOG_DAYS}
+        rows = self.connection.run(
+            lambda connection: connection.execute(upkeep.UNRESOLVED, parameters).fetchall(),
+            deadline_seconds=_PATIENT_SECONDS,
+        )
+        return Touched(order_ids=frozenset(OrderId(row[0]) for row in rows))
+
+    def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
+        """Return those hot items whose facts are not in the ledger, in their order."""
+        absent = self.connection.run(
+            lambda connection: _missing(connection, items), deadline_seconds=_PATIENT_SECONDS
+        )
+        return [item for number, item in enumerate(items) if number in absent]
+
+    def maintain(self, window: Window) -> LedgerHealth:
+        """Measure the executed orders of a window, test orders left out, and the quarantine."""
+        return self.connection.run(
+            lambda connection: _health(connection, window), deadline_seconds=_PATIENT_SECONDS
+        )
+
+    def _record_in_parts(self, batch: FactBatch, error: psycopg.Error) -> Recorded:
+        rows = [(part, text) for part in _PARTS for text in getattr(batch, part)]
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            halves = (_batch(rows[:middle], batch.quarantined), _batch(rows[middle:], ()))
+            first, second = (self.record(half) for half in halves)
+            return Recorded(
+                first.touched | second.touched,
+                first.new_facts + second.new_facts,
+                first.repeated_facts + second.repeated_facts,
+                (*first.quarantined, *second.quarantined),
+            )
+        if not rows:
+            raise error
+        ((part, text),) = rows
+        guilty = QuarantinedEvent(
+            source=_SOURCE_OF_PART.get(part, "stream"),
+            reason=f"{error.sqlstate}: {error.diag.message_primary or type(error).__name__}",
+            field=error.diag.column_name or error.diag.constraint_name or "",
+            body=text,
+        )
+        self.record(FactBatch(quarantined=(*batch.quarantined, guilty)))
+        return Recorded(Touched(), 0, 0, (guilty,))
+
+
+def _batch(rows: Iterable[tuple[str, str]], quarantined: Sequence[QuarantinedEvent]) -> FactBatch:
+    parts: dict[str, list[str]] = {part: [] for part in _PARTS}
+    for part, text in rows:
+        parts[part].append(text)
+    return FactBatch(**parts, quarantined=quarantined)
+
+
+def _record(connection: Connection, batch: FactBatch) -> Recorded:
+    inserts: dict[str, Cursor] = {}
+    with connection.pipeline(), connection.transaction():
+        if batch.fills or batch.order_events:
+            if batch.fills:
+                inserts["fills"] = connection.execute(facts.FILLS, [_array(batch.fills)])
+            if batch.order_events:
+                if not batch.fills:
+                    connection.execute("SELECT set_config('linkage.scope', '{}', true)")
+                inserts["order_events"] = connection.execute(facts.EVENTS, [_array(batch.order_events)])
+            if batch.fills:
+                connection.execute(facts.FILL_CONFLICTS)
+            connection.execute(derive.INSERT_NEW)
+            connection.execute(derive.LOCK)
+            connection.execute(derive.UPDATE)
+        if batch.signals:
+            inserts["signals"] = connection.execute(facts.SIGNALS, [_array(batch.signals)])
+        if batch.snapshots:
+            inserts["snapshots"] = connection.execute(facts.SNAPSHOTS, [_array(batch.snapshots)])
+            connection.execute(facts.LOCK_SNAPSHOTS)
+            connection.execute(facts.DESCRIBE)
+        if batch.runs:
+            inserts["runs"] = connection.execute(facts.RUNS, [_array(batch.runs)])
+            connection.execute(facts.LOCK_ACTIVATIONS)
+            connection.execute(facts.ACTIVATE)
+            connection.execute(facts.CLOSE_ACTIVATIONS)
+            connection.execute(facts.OPEN_ACTIVATIONS)
+        if batch.bots:
+            inserts["bots"] = connection.execute(facts.BOTS, [_array(batch.bots)])
+        if batch.switches:
+            inserts["switches"] = connection.execute(facts.SWITCHES, [_array(batch.switches)])
+        if batch.quarantined:
+            connection.execute(facts.QUARANTINE, [json.dumps([_aside(event) for event in batch.quarantined])])
+    answers = {part: cursor.fetchone() or () for part, cursor in inserts.items()}
+    new = sum(int(answer[0]) for answer in answers.values())
+    total = len(batch) - len(batch.quarantined)
+    return Recorded(_touched(answers), new, total - new)
+
+
+def _touched(answers: Mapping[str, tuple[Any, ...]]) -> Touched:
+    orders: set[OrderId] = set()
+    for part in ("fills", "order_events", "bots"):
+        if part in answers:
+            orders.update(answers[part][1] or ())
+    keys: frozenset[SignalKey] = frozenset()
+    if "signals" in answers:
+        _, bot_ids, client_order_ids = answers["signals"]
+        keys = frozenset(
+            SignalKey(BotId(bot), ClientOrderId(key))
+            for bot, key in zip(bot_ids or (), client_order_ids or (), strict=True)
+        )
+    return Touched(frozenset(orders), keys)
+
+
+def _resolve(connection: Connection, touched: Touched) -> Resolved:
+    parameters = {
+        "orders": sorted(touched.order_ids),
+        "keys": sorted({key.client_order_id for key in touched.keys}),
+    }
+    with connection.pipeline(), connection.transaction():
+        connection.execute(links.LOCK_FAMILY, parameters)
+        resolved = connection.execute(links.RESOLVE)
+        connection.execute(derive.UPDATE)
+    made: list[LinkMade] = []
+    removed: list[OrderId] = []
+    missing: list[MissingSignal] = []
+    conflicts: list[OrderId] = []
+    for what, order_id, key, snapshot_id, method, relinked, changed, lookups in resolved.fetchall():
+        if what == "made":
+            made.append(LinkMade(order_id, key, snapshot_id, method, relinked, changed))
+        elif what == "removed":
+            removed.append(order_id)
+        elif what == "conflict":
+            conflicts.append(order_id)
+        elif what == "missing":
+            missing.append(MissingSignal(order_id, key, tuple(SignalKey(bot, key) for bot in lookups)))
+    return Resolved(made, removed, missing, conflicts)
+
+
+def _missing(connection: Connection, items: Sequence[HotItem]) -> set[int]:
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for number, item in enumerate(items):
+        body = json.loads(item.body)
+        row = {name: body[name] for name in _IDENTITY_OF_KIND[item.kind]}
+        asked.setdefault(item.kind, []).append({"n": number, **row})
+    with connection.pipeline():
+        cursors = [
+            connection.execute(upkeep.MISSING[kind], [json.dumps(rows)]) for kind, rows in asked.items()
+        ]
+    return {row[0] for cursor in cursors for row in cursor.fetchall()}
+
+
+def _health(connection: Connection, window: Window) -> LedgerHealth:
+    with connection.pipeline():
+        measured = connection.execute(upkeep.HEALTH, {"start": window.start, "end": window.end})
+        defects = connection.execute(upkeep.DEFECTS)
+    rows = measured.fetchall()
+    counts = {row[0]: int(row[1]) for row in rows}
+    executed, linked = sum(counts.values()), counts.get("linked", 0)
+    judged = linked + counts.get("lost", 0) + counts.get("conflict", 0)
+    row = defects.fetchone()
+    return LedgerHealth(
+        counts=counts,
+        linkage_rate=linked / judged if judged else None,
+        executed_linkage_rate=linked / executed if executed else None,
+        oldest_pending_seconds=max((float(row[3]) for row in rows if row[0] == "pending"), default=0.0),
+        quarantined=0 if row is None else int(row[0]),
+    )
+
+
+def _array(texts: Iterable[str]) -> str:
+    return "[" + ",".join(texts) + "]"
+
+
+def _aside(event: QuarantinedEvent) -> dict[str, str | None]:
+    # PostgreSQL's text has no NUL; what comes with one is kept with its escape.
+    return {
+        name: None if value is None else value.replace("\x00", "\\u0000")
+        for name, value in (
+            ("source", event.source),
+            ("reason", event.reason),
+            ("field", event.field),
+            ("body", event.body),
+            ("message_id", event.message_id),
+        )
+    }

@@ -1,0 +1,236 @@
+"""An order's link as a function of facts: the one place where it is written down.
+
+Every order is resolved from keys and signals alone, never from another order's stored link: a parent's
+link may be on its way in a transaction that nobody sees yet, its key and its signal are facts.
+"""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from linkage.adapters.postgres_ledger.derive import SCOPE
+from linkage.domain.ids import FIRST_PARTY_BOT
+
+LOCK_FAMILY: LiteralString = """
+WITH RECURSIVE named AS (
+  SELECT t.order_id, t.client_order_id, t.venue, t.account
+  FROM trade_records t WHERE t.order_id = ANY (%(orders)s::text[] COLLATE "C")
+  UNION ALL
+  SELECT t.order_id, t.client_order_id, t.venue, t.account
+  FROM trade_records t WHERE t.client_order_id = ANY (%(keys)s::text[] COLLATE "C")
+), family AS (
+  SELECT order_id FROM named
+  UNION
+  -- An earlier order with the same key may have ended, which bars the later one.
+  SELECT other.order_id FROM named
+  JOIN trade_records other ON other.client_order_id = named.client_order_id
+    AND other.venue = named.venue AND other.account = named.account
+  UNION
+  SELECT below.order_id FROM family CROSS JOIN LATERAL (
+    SELECT order_id FROM trade_records WHERE parent_order_id = family.order_id
+    UNION ALL
+    SELECT order_id FROM trade_records WHERE replaces_order_id = family.order_id
+  ) below
+), locked AS (
+  SELECT order_id FROM trade_records WHERE order_id IN (SELECT order_id FROM family)
+  ORDER BY order_id FOR NO KEY UPDATE
+)
+SELECT set_config('linkage.scope', array(SELECT order_id FROM locked)::text, true)
+"""
+"""Lock what a batch touched, the orders that share its keys, and all that hang from these."""
+
+_MAX_HOPS = "64"
+_MAX_PARENTS = "3"
+
+_RESOLVED: LiteralString = (
+    """
+chain AS (
+  -- Upward from each order. Paths sort in the order of the rule: itself, what it replaces (1), its
+  -- parent (2). A parent counts once the child's own order event is there.
+  SELECT order_id AS root, symbol AS root_symbol, side AS root_side, ''::text COLLATE "C" AS path,
+         ARRAY[order_id] AS seen, order_id, venue, account, symbol, side, client_order_id, key_is_ours,
+         bot_id, replaces_order_id, parent_order_id, event_count, coalesce(placed_at, order_time) AS placed
+  FROM trade_records
+  WHERE {within}
+  UNION ALL
+  SELECT c.root, c.root_symbol, c.root_side, c.path || up.step, c.seen || t.order_id, t.order_id, t.venue,
+         t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id, t.replaces_order_id,
+         t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
+  FROM chain c
+  CROSS JOIN LATERAL (
+    SELECT '1' AS step, c.replaces_order_id AS order_id WHERE c.replaces_order_id IS NOT NULL
+    UNION ALL
+    SELECT '2', c.parent_order_id
+    WHERE c.parent_order_id IS NOT NULL AND c.event_count > 0
+      AND c.parent_order_id IS DISTINCT FROM c.replaces_order_id
+      AND length(replace(c.path, '1', '')) < """
+    + _MAX_PARENTS
+    + """
+  ) up
+  JOIN trade_records t ON t.order_id = up.order_id
+  WHERE t.order_id <> ALL (c.seen) AND length(c.path) < """
+    + _MAX_HOPS
+    + """
+), paired AS (
+  SELECT c.root, c.root_symbol, c.root_side, c.path, c.order_id, c.venue, c.account, c.placed, c.symbol,
+         c.side, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.buy_score, s.sell_score,
+         s.trigger_type, s.indicators_fired, s.indicator_breakdown, s.arm, s.origin, s.signalled_at,
+         s.price AS signal_price, s.symbol AS signal_symbol, s.side AS signal_side,
+         -- A key told a second time, after an expiry, is another use of it.
+         min(s.signalled_at) OVER (PARTITION BY c.root, c.path, s.bot_id) AS first_signalled_at
+  FROM chain c
+  JOIN strategy_signals s ON s.client_order_id = c.client_order_id
+   AND CASE WHEN c.key_is_ours THEN s.key_is_ours
+            WHEN c.bot_id IS NOT NULL THEN s.bot_id = c.bot_id
+            ELSE EXISTS (SELECT FROM bots b
+                         WHERE b.bot_id = s.bot_id AND b.venue = c.venue AND b.account = c.account) END
+), candidates AS (
+  SELECT paired.*,
+         CASE WHEN signal_symbol <> symbol THEN 'symbol'
+              WHEN signal_side <> side THEN 'side'
+              WHEN EXISTS (
+                SELECT FROM trade_records earlier
+                WHERE earlier.client_order_id = paired.client_order_id
+                  AND earlier.venue = paired.venue AND earlier.account = paired.account
+                  AND earlier.order_id <> paired.order_id AND earlier.ended_at < paired.placed
+                  AND NOT (signalled_at > first_signalled_at AND signalled_at > earlier.ended_at)
+              ) THEN 'reused'
+         END AS veto
+  FROM paired
+  -- A later use of the key is not this order's, while an earlier one is there.
+  WHERE signalled_at = first_signalled_at OR NOT coalesce(signalled_at > placed, false)
+), judged AS (
+  SELECT DISTINCT ON (root) root AS order_id, path, bot_id, client_order_id, meaning, snapshot_id, buy_score,
+         sell_score, trigger_type, indicators_fired, indicator_breakdown, arm, origin, signalled_at,
+         signal_price,
+         CASE WHEN path = '' THEN 'key' WHEN path LIKE '%2%' THEN 'parent' ELSE 'replaced' END AS method,
+         CASE WHEN veto IS NOT NULL THEN veto
+              WHEN fitting > 1 THEN 'ambiguous'
+              WHEN root_symbol <> symbol THEN 'symbol'
+              WHEN root_side <> side AND path NOT LIKE '%2%' THEN 'side'
+              WHEN snapshot_id IS NULL THEN 'no_snapshot'
+         END AS veto
+  FROM (
+    SELECT candidates.*, count(*) FILTER (WHERE veto IS NULL) OVER (PARTITION BY root, path) AS fitting
+    FROM candidates
+  ) counted
+  ORDER BY root, path, veto NULLS FIRST, signalled_at, bot_id, meaning
+), wanted AS (
+  -- What a venue triggered says itself what triggered it.
+  SELECT order_id, bot_id, client_order_id, meaning, snapshot_id, buy_score, sell_score,
+         CASE method WHEN 'parent' THEN (SELECT min(trigger) FROM order_events e
+                                         WHERE e.order_id = judged.order_id)
+                     ELSE trigger_type END AS trigger_type,
+         indicators_fired, indicator_breakdown, arm,
+         CASE method WHEN 'parent' THEN NULL ELSE origin END AS origin,
+         signalled_at, signal_price, method
+  FROM judged WHERE veto IS NULL
+)"""
+)
+
+COLUMNS: tuple[LiteralString, ...] = (
+    "order_id", "bot_id", "client_order_id", "meaning", "snapshot_id", "buy_score", "sell_score",
+    "trigger_type", "indicators_fired", "indicator_breakdown", "arm", "origin", "signalled_at",
+    "signal_price", "method",
+)  # fmt: skip
+"""The derived columns of ``trade_strategy_link``, in the order in which ``wanted`` yields them."""
+
+IDENTITY: tuple[LiteralString, ...] = ("bot_id", "client_order_id", "meaning", "snapshot_id", "method")
+"""The columns that say which link it is; when one of them changes the old row goes to the history."""
+
+
+def resolved(*, everything: bool = False) -> LiteralString:
+    """Return the common table expressions up to ``judged`` and ``wanted``.
+
+    Args:
+        everything: for all orders; else for those in the expression ``scope``, which has to come before.
+    """
+    within: LiteralString = "true" if everything else "order_id = ANY ((SELECT ids FROM scope)::text[])"
+    return _RESOLVED.replace("{within}", within)
+
+
+def _columns(prefix: LiteralString, names: tuple[LiteralString, ...] = COLUMNS) -> LiteralString:
+    return ", ".join(prefix + name for name in names)
+
+
+RESOLVE: LiteralString = (
+    "WITH RECURSIVE "
+    + SCOPE
+    + ", "
+    + resolved()
+    + f""", present AS MATERIALIZED (
+  SELECT l.* FROM trade_strategy_link l WHERE l.order_id = ANY ((SELECT ids FROM scope)::text[])
+), settled AS MATERIALIZED (
+  SELECT * FROM wanted
+), old AS (
+  SELECT p.*, w.snapshot_id AS next_snapshot_id, w.order_id IS NULL AS vanished
+  FROM present p LEFT JOIN settled w USING (order_id)
+  WHERE ({_columns("p.", IDENTITY)}) IS DISTINCT FROM ({_columns("w.", IDENTITY)})
+), kept AS (
+  INSERT INTO trade_strategy_link_history (order_id, bot_id, client_order_id, snapshot_id, buy_score,
+    sell_score, trigger_type, indicators_fired, indicator_breakdown, arm, signalled_at, signal_price, method,
+    linked_at, next_snapshot_id)
+  SELECT order_id, bot_id, client_order_id, snapshot_id, buy_score, sell_score, trigger_type,
+    indicators_fired, indicator_breakdown, arm, signalled_at, signal_price, method, linked_at,
+    next_snapshot_id
+  FROM old ORDER BY order_id
+), gone AS (
+  DELETE FROM trade_strategy_link l USING old WHERE old.vanished AND l.order_id = old.order_id
+), fresh AS (
+  SELECT w.*, p.order_id IS NOT NULL AS relinked
+  FROM settled w LEFT JOIN present p USING (order_id)
+  WHERE p.order_id IS NULL OR ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})
+), written AS (
+  INSERT INTO trade_strategy_link ({_columns("")})
+  SELECT {_columns("")} FROM fresh ORDER BY order_id
+  ON CONFLICT (order_id) DO UPDATE
+  SET ({_columns("", COLUMNS[1:])}, linked_at) = ROW ({_columns("excluded.", COLUMNS[1:])}, clock_timestamp())
+), barred AS MATERIALIZED (
+  SELECT order_id, client_order_id, veto FROM judged WHERE veto IS NOT NULL
+), lifted AS (
+  DELETE FROM link_vetoes v
+  WHERE v.order_id = ANY ((SELECT ids FROM scope)::text[])
+    AND NOT EXISTS (SELECT FROM barred b WHERE b.order_id = v.order_id)
+), vetoed AS (
+  INSERT INTO link_vetoes (order_id, client_order_id, reason)
+  SELECT order_id, client_order_id, veto FROM barred ORDER BY order_id
+  ON CONFLICT (order_id) DO UPDATE SET client_order_id = excluded.client_order_id, reason = excluded.reason
+  WHERE (link_vetoes.client_order_id, link_vetoes.reason)
+        IS DISTINCT FROM (excluded.client_order_id, excluded.reason)
+), affected AS (
+  -- Orders whose own row shows the signal's trigger and origin.
+  SELECT order_id FROM old
+  UNION
+  SELECT f.order_id FROM fresh f JOIN trade_records t USING (order_id)
+  WHERE f.relinked
+     OR f.method <> 'parent'
+        AND (f.trigger_type IS NOT NULL AND f.trigger_type IS DISTINCT FROM t.trigger_type
+             OR f.origin IS NOT NULL AND f.origin IS DISTINCT FROM t.origin)
+), unknown AS (
+  SELECT c.order_id, c.client_order_id,
+         CASE WHEN c.key_is_ours THEN ARRAY['{FIRST_PARTY_BOT}']
+              WHEN c.bot_id IS NOT NULL THEN ARRAY[c.bot_id]
+              ELSE ARRAY(SELECT DISTINCT b.bot_id FROM bots b
+                         WHERE b.venue = c.venue AND b.account = c.account ORDER BY 1) END AS lookups
+  FROM chain c
+  WHERE c.path = '' AND c.client_order_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM paired p WHERE p.root = c.root AND p.path = '')
+), passed_on AS (
+  SELECT set_config('linkage.scope', array(SELECT order_id FROM affected)::text, true)
+)
+SELECT 'made' AS what, f.order_id, f.client_order_id, f.snapshot_id, f.method,
+       old.order_id IS NOT NULL AS relinked,
+       coalesce(old.snapshot_id <> f.snapshot_id, false) AS snapshot_changed, NULL::text[] AS lookups
+FROM fresh f LEFT JOIN old USING (order_id)
+WHERE NOT f.relinked OR old.order_id IS NOT NULL
+UNION ALL
+SELECT 'removed', order_id, NULL, NULL, NULL, NULL, NULL, NULL FROM old WHERE vanished
+UNION ALL
+SELECT 'conflict', order_id, NULL, NULL, NULL, NULL, NULL, NULL FROM barred WHERE veto <> 'no_snapshot'
+UNION ALL
+SELECT 'missing', order_id, client_order_id, NULL, NULL, NULL, NULL, lookups FROM unknown
+WHERE cardinality(lookups) > 0
+UNION ALL
+SELECT 'scope', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM passed_on
+"""
+)
