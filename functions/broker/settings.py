@@ -14,3 +14,4 @@ class BrokerSettings(Settings):
     venue: str = "paper"
     account: str = "paper"
     seed: int = 1
+    interval_seconds: int = 300
