@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -65,7 +65,7 @@ END $body$
 """
 
 
-def create_roles(connection: psycopg.Connection, passwords: Mapping[str, str] | None = None) -> None:
+def create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str] | None = None) -> None:
     """Create what is missing of the roles and give each its limits. Safe to repeat.
 
     Args:
@@ -97,7 +97,7 @@ def create_roles(connection: psycopg.Connection, passwords: Mapping[str, str] | 
     connection.execute(sql.SQL("GRANT {} TO migrator").format(sql.Identifier(OWNER)))
 
 
-def prepare_database(connection: psycopg.Connection) -> None:
+def prepare_database(connection: psycopg.Connection[Any]) -> None:
     """Give the connected database to the owner role and close it to everybody else. Safe to repeat."""
     database = sql.Identifier(connection.info.dbname)
     owner = sql.Identifier(OWNER)

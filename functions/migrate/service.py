@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 from alembic import command
@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 import migrations
-from migrations.roles import OWNER
+from migrations import roles
 
 LOCK_ID = 7_105_402_216
 """Key of the advisory lock that lets one migration run at a time."""
@@ -35,12 +35,13 @@ class Migrated:
     after: str | None
 
 
-def migrate(connection: psycopg.Connection) -> Migrated:
+def migrate(connection: psycopg.Connection[tuple[Any, ...]]) -> Migrated:
     """Bring the schema up to date in one transaction, under an advisory lock.
 
     Args:
         connection: as a member of the owner role, used by nobody else meanwhile; not closed.
     """
+    connection.autocommit = False
     folder = Path(migrations.__file__).parent
     config = Config()
     config.set_main_option("script_location", str(folder))
@@ -49,7 +50,7 @@ def migrate(connection: psycopg.Connection) -> Migrated:
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
     with engine.connect() as bound, bound.begin():
         bound.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_ID})")
-        bound.exec_driver_sql(f"SET LOCAL ROLE {OWNER}")
+        bound.exec_driver_sql(f"SET LOCAL ROLE {roles.OWNER}")
         before = _current(connection)
         head = script.get_current_head()
         if before == head:
@@ -61,7 +62,17 @@ def migrate(connection: psycopg.Connection) -> Migrated:
         return Migrated("migrated", before, _current(connection))
 
 
-def _current(connection: psycopg.Connection) -> str | None:
+def create_roles(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Create the roles and give them the connected database. Safe to repeat.
+
+    Args:
+        connection: as superuser or as the master user, in autocommit; not closed.
+    """
+    roles.create_roles(connection)
+    roles.prepare_database(connection)
+
+
+def _current(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('public.schema_version')")
         row = cursor.fetchone()
