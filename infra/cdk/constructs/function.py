@@ -32,7 +32,7 @@ class Network:
 
 
 def environment_of(settings: type[Settings], values: Mapping[str, object]) -> dict[str, str]:
-    """Return the environment that a settings model reads.
+    """Return the environment that a settings model reads, with its defaults spelled out.
 
     Args:
         settings: the function's model.
@@ -41,12 +41,14 @@ def environment_of(settings: type[Settings], values: Mapping[str, object]) -> di
     Raises:
         ValueError: a value without a field, or a required field without a value.
     """
-    given = {name for name, value in values.items() if value is not None}
-    unknown = given - settings.model_fields.keys()
-    missing = {name for name, each in settings.model_fields.items() if each.is_required()} - given
+    fields = settings.model_fields
+    defaults = {name: each.default for name, each in fields.items() if not each.is_required()}
+    given = {name: value for name, value in {**defaults, **values}.items() if value not in (None, "")}
+    unknown = given.keys() - fields.keys()
+    missing = {name for name, each in fields.items() if each.is_required()} - given.keys()
     if unknown or missing:
         raise ValueError(f"{settings.__name__}: unknown {sorted(unknown)}, missing {sorted(missing)}")
-    return {variable_name(name): _as_text(values[name]) for name in sorted(given)}
+    return {variable_name(name): _as_text(given[name]) for name in sorted(given)}
 
 
 class LinkageFunction(Construct):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import CfnOutput, Stack, triggers
+from aws_cdk import CfnOutput, Duration, Stack, triggers
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
@@ -76,7 +76,6 @@ class ServiceStack(Stack):
         recorder: Mapping[str, object] = {
             **self._login("recorder"),
             **table,
-            "sweep_hours": RecorderSettings.model_fields["sweep_hours"].default,
         }
         sizes = {
             "record_fills": _Sizes(512, stage.fills.timeout_seconds),
@@ -132,7 +131,6 @@ class ServiceStack(Stack):
             QueryLedgerSettings,
             {
                 **self._login("sql_reader"),
-                "max_rows": QueryLedgerSettings.model_fields["max_rows"].default,
             },
             _Sizes(512, 30),
             inside=True,
@@ -160,7 +158,6 @@ class ServiceStack(Stack):
                 "table_name": data.table.table_name,
                 "fills_queue_url": data.fills.queue.queue_url,
                 "secret_id": data.webhook_keys.secret_arn,
-                "forward_timeout_seconds": WebhookSettings.model_fields["forward_timeout_seconds"].default,
             },
             # 28 s: the API gives up after 29, and then nobody hears the answer.
             _Sizes(512, 28),
@@ -241,7 +238,6 @@ class ServiceStack(Stack):
                 "sender": stage.sender,
                 "recipients": ",".join(stage.recipients),
                 "configuration_set": f"linkage-{stage.name}",
-                "window_hours": SendReportSettings.model_fields["window_hours"].default,
                 "report_timezone": stage.report_timezone,
             },
             _Sizes(512, 120),
@@ -285,7 +281,8 @@ class ServiceStack(Stack):
             self,
             "Bootstrap",
             handler=bootstrap.function,
-            execute_after=[migrate, bootstrap.role],
+            execute_after=[self.functions["migrate"], bootstrap],
+            timeout=Duration.minutes(10),
             execute_on_handler_change=True,
         )
         # Events wait in the stream and the queue until the schema is there.
