@@ -39,7 +39,7 @@ from local.processes import (
     signal_group,
     wait_until_gone,
 )
-from local.state import ROOT, RUN_FOLDER, LocalState, local_directory
+from local.state import LOG_FOLDER, ROOT, RUN_FOLDER, LocalState, local_directory
 
 Progress = Callable[[str], None]
 
@@ -100,17 +100,7 @@ class LocalCloud:
         if is_up(folder):
             raise LocalCloudError(f"a local cloud is up in {folder}; stop it with: linkage local down")
         progress("starting the emulator and PostgreSQL")
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "local.supervisor", str(folder),
-                str(free_port()), str(port or free_port()), str(free_port()),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "supervisor.log").open("wb"),
-            start_new_session=True,
-        )  # fmt: skip
+        process = _start_supervisor(folder, port)
         try:
             cloud = cls(_await_start(process, folder), supervisor=process, progress=progress)
             if deploy:
@@ -137,7 +127,12 @@ class LocalCloud:
         """Deploy a checkout and wait until its API answers; return the seconds that it took."""
         self._progress("deploying linkage-local-data and linkage-local-service")
         deployment = Deployment(
-            self.state, options, folder=self.run_folder, source=source, watcher=self._tell_group
+            self.state,
+            options,
+            assembly=self.run_folder / "cdk.out",
+            log_file=self.directory / LOG_FOLDER / "deploy.log",
+            source=source,
+            watcher=self._tell_group,
         )
         seconds = deployment.run()
         self.state = replace(self.state, api_url=self._deployed_api_url(), deploy_seconds=round(seconds, 1))
@@ -250,6 +245,21 @@ def _is_supervisor(pid: int) -> bool:
     return "local.supervisor" in line or (not line and sys.platform != "linux")
 
 
+def _start_supervisor(folder: Path, port: int | None) -> subprocess.Popen[bytes]:
+    logs = folder / LOG_FOLDER
+    logs.mkdir(exist_ok=True)
+    ports = [free_port(), port or free_port(), free_port()]
+    with (logs / "supervisor.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local.supervisor", str(folder), *map(str, ports)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
 def _await_start(process: subprocess.Popen[bytes], folder: Path) -> LocalState:
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -258,7 +268,7 @@ def _await_start(process: subprocess.Popen[bytes], folder: Path) -> LocalState:
         return LocalState(**message["ready"])
     reason = message.get("error")
     if not reason:
-        lines = (folder / "supervisor.log").read_text(errors="replace").strip().splitlines()
+        lines = (folder / LOG_FOLDER / "supervisor.log").read_text(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else "its supervisor stopped"
     raise LocalCloudError(f"the local cloud did not start: {reason}")
 

@@ -125,7 +125,8 @@ class Deployment:
     Args:
         state: the local cloud; it must be up.
         options: what the stage runs on.
-        folder: for the assembly and the log.
+        assembly: folder for what is synthesised.
+        log_file: what the CLI says.
         source: root of the checkout that is deployed; another one deploys another version.
         watcher: is told of process groups, so that somebody can end them.
     """
@@ -135,14 +136,15 @@ class Deployment:
         state: LocalState,
         options: StageOptions,
         *,
-        folder: Path,
+        assembly: Path,
+        log_file: Path,
         source: Path = ROOT,
         watcher: Watcher | None = None,
     ) -> None:
         self.state = state
         self.options = options
-        self.assembly = folder / "cdk.out"
-        self.log_file = folder / "deploy.log"
+        self.assembly = assembly
+        self.log_file = log_file
         self.source = source
         self.watcher = watcher or (lambda _group, _running: None)
 

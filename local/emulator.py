@@ -47,17 +47,18 @@ class Emulator:
     """One MiniStack process and the Lambda workers below it.
 
     Args:
-        directory: where it keeps its log, its temporary files and the unpacked functions.
+        directory: where it keeps its temporary files and the unpacked functions.
+        log_file: what it says.
         port: for TLS, on the loopback interface. AWS's clients and the functions use this one.
         plain_port: without TLS, for people and their curl.
     """
 
-    def __init__(self, directory: Path, port: int, plain_port: int) -> None:
+    def __init__(self, directory: Path, log_file: Path, *, port: int, plain_port: int) -> None:
         self.directory = directory
         self.port = port
         self.plain_port = plain_port
         self._tls = directory / "tls"
-        self.log_file = directory / "emulator.log"
+        self.log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -10,7 +10,9 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE_NAME = "state.json"
-RUN_FOLDER = "cloud"  # below the local directory: what one run writes, removed when it ends
+# Below the local directory: what one run writes, removed when it ends; and logs, kept until the next.
+RUN_FOLDER = "cloud"
+LOG_FOLDER = "logs"
 
 
 def local_directory() -> Path:

@@ -11,6 +11,8 @@ One line of JSON is written to standard output: ``{"ready": state}`` or ``{"erro
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import select
@@ -18,6 +20,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +33,7 @@ from linkage.domain.errors import LinkageError
 from local.emulator import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Emulator
 from local.postgres import SUPERUSER, PostgresServer
 from local.processes import MissingToolError, adopt_orphans, alive, descendants, signal_group
-from local.state import RUN_FOLDER, LocalState
+from local.state import LOG_FOLDER, RUN_FOLDER, LocalState
 
 DATABASE = "linkage"
 START_SECONDS = 60.0
@@ -50,7 +54,12 @@ class Supervisor:
     def __init__(self, directory: Path, *, emulator_port: int, plain_port: int, postgres_port: int) -> None:
         self.directory = directory
         self.folder = directory / RUN_FOLDER
-        self.emulator = Emulator(self.folder, emulator_port, plain_port)
+        self.emulator = Emulator(
+            self.folder,
+            directory / LOG_FOLDER / "emulator.log",
+            port=emulator_port,
+            plain_port=plain_port,
+        )
         self.postgres = PostgresServer(self.folder / "postgres", port=postgres_port)
         self.groups: set[int] = set()
         self.state: LocalState | None = None
@@ -109,10 +118,14 @@ class Supervisor:
             signal_group(group, signal.SIGKILL)
         for pid in descendants(os.getpid()):
             _kill(pid)
+        # Out of the way first: the next local cloud of this folder need not wait for the removal.
+        ended = self.folder.with_name(f"{RUN_FOLDER}-{os.getpid()}-ended")
+        if self.folder.exists():
+            self.folder.rename(ended)
         current = LocalState.load(self.directory)
         if current is not None and current.supervisor_pid == os.getpid():
             current.forget()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(ended, ignore_errors=True)
 
     def _obey(self, line: str) -> bool:
         """Do what a line says; False when the owner lets go."""
@@ -133,17 +146,36 @@ def supervise(directory: Path, *, emulator_port: int, plain_port: int, postgres_
     supervisor = Supervisor(
         directory, emulator_port=emulator_port, plain_port=plain_port, postgres_port=postgres_port
     )
-    supervisor.folder.mkdir(parents=True, exist_ok=True)
     try:
-        _say({"ready": asdict(supervisor.start())})
-        supervisor.watch()
+        with _only_one(directory):
+            try:
+                supervisor.folder.mkdir(parents=True, exist_ok=True)
+                _say({"ready": asdict(supervisor.start())})
+                supervisor.watch()
+            finally:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                supervisor.stop()
     except _Stop:
         pass
     except (LinkageError, OSError) as error:
-        _say({"error": str(error)})
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        supervisor.stop()
+        with contextlib.suppress(_Stop):
+            _say({"error": str(error)})
+
+
+@contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """Hold the folder's lock; wait a little for one that is just ending there."""
+    deadline = time.monotonic() + START_SECONDS
+    with (directory / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise MissingToolError(f"another local cloud is up in {directory}") from None
+                time.sleep(0.05)
+        yield
 
 
 def _say(message: object) -> None:
