@@ -8,9 +8,9 @@ forwarded has no effect at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from uuid import UUID
 
 from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE
@@ -48,8 +48,6 @@ MAX_MESSAGE_BYTES = 120_000
 FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
 
 Forward = Literal["none", "forwarded", "unmarked", "done before", "no answer", "refused"]
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +160,6 @@ def take_signal(
         received_at=now,
     )
     place = SignalKey(BotId(sender.bot_id), ClientOrderId(key))
-    meaning = _within_limits(stored.signal.meaning)
-    fact = _within_limits(stored.fact_text)
     # The description goes first: where the signal is, its snapshot's parameters are.
     if snapshot is not None:
         description = SnapshotDescription(
@@ -173,7 +169,11 @@ def take_signal(
         )
         _put_description(description, snapshot, sender, ports)
     outcome = ports.store.put_signal(
-        place, fact=fact, meaning=meaning, disposition=signal.disposition, received_at=now
+        place,
+        fact=stored.fact_text(),
+        meaning=stored.signal.meaning(),
+        disposition=signal.disposition,
+        received_at=now,
     )
     if outcome == "conflict":
         raise KeyReusedError(sender.bot_id, key, key_field)
@@ -228,7 +228,7 @@ def take_snapshot(document: Any, sender: Sender, ports: Ports) -> SnapshotTaken:
     parameters = {"strategy": given.strategy, **given.parameters}
     if given.code_version is not None:
         parameters.setdefault("code_version", given.code_version)
-    snapshot = _snapshot(parameters, given.label)
+    snapshot = _snapshot(parameters, given.label, field="parameters")
     if given.snapshot_id is not None and sender.first_party and given.snapshot_id != snapshot.snapshot_id:
         raise InvalidInputError("snapshot_id is not the id of these parameters", "snapshot_id")
     description = given.model_copy(update={"parameters": parameters})
@@ -283,21 +283,17 @@ def _snapshot_of(signal: Signal) -> tuple[Snapshot | None, UUID | None]:
         return None, signal.snapshot_id
     if not signal.snapshot:
         raise InvalidInputError("a snapshot has to hold parameters", "snapshot")
-    snapshot = _snapshot(signal.snapshot, None)
+    snapshot = _snapshot(signal.snapshot, None, field="snapshot")
     if signal.snapshot_id is not None and signal.snapshot_id != snapshot.snapshot_id:
         raise InvalidInputError("snapshot_id is not the id of the snapshot beside it", "snapshot_id")
     return snapshot, snapshot.snapshot_id
 
 
-def _snapshot(parameters: Mapping[str, object], label: str | None) -> Snapshot:
-    return _within_limits(lambda: make_snapshot(parameters, label))
-
-
-def _within_limits(make: Callable[[], _Result]) -> _Result:
+def _snapshot(parameters: Mapping[str, object], label: str | None, *, field: str) -> Snapshot:
     try:
-        return make()
-    except ValueError as error:  # a number beyond 60 digits, in a part that has no model
-        raise InvalidInputError(str(error), "body") from None
+        return make_snapshot(parameters, label)
+    except ValueError as error:  # a number beyond 60 digits
+        raise InvalidInputError(str(error), field) from None
 
 
 def _key_of(signal: Signal, snapshot_id: UUID | None, sender: Sender) -> str:
