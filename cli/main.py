@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 import cli.bot
+import cli.deploy
 import cli.local
 import cli.switch
 from cli.cloud import USAGE, CommandError, Options
@@ -79,6 +80,7 @@ def options(
 app.add_typer(cli.local.app, name="local")
 app.add_typer(cli.bot.app, name="bot")
 app.add_typer(cli.switch.app, name="switch")
+cli.deploy.register(app)
 
 
 def main() -> None:

@@ -106,6 +106,17 @@ def cdk_program() -> Path:
     return program
 
 
+def cdk_command(*arguments: str) -> list[str]:
+    """Return the command line that runs the pinned CDK CLI on the pinned Node."""
+    return [str(_node_folder() / "node"), str(cdk_program()), *arguments, "--no-notices"]
+
+
+def tool_path() -> str:
+    """Return a PATH with the pinned Node and this interpreter first."""
+    own = [str(_node_folder()), str(Path(sys.executable).parent)]
+    return os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
+
+
 def check_disk(directory: Path) -> None:
     """Check that there is room for the database, the packages and the unpacked functions.
 
@@ -226,9 +237,7 @@ def _tool_environment() -> dict[str, str]:
     """The caller's environment without its AWS settings, with the pinned Node and interpreter first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     return kept | {
-        "PATH": os.pathsep.join(
-            [str(_node_folder()), str(Path(sys.executable).parent), kept.get("PATH", "")]
-        ),
+        "PATH": tool_path(),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
