@@ -167,7 +167,7 @@ def test_no_block_of_style_is_larger_than_mail_readers_accept() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name: str) -> None:
     report = render(hostile_document(), stage="prod")
-    assert name not in report.html
+    assert not set(name) & set("<>&\"'") or name not in report.html
     assert "49" not in text_of(report)
     assert "\u202e" not in report.html + report.text
     assert "\r" not in report.text

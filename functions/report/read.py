@@ -1,0 +1,81 @@
+"""Entry point of ``read_ledger``: the reports' view of PostgreSQL, for callers outside the VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from functions.report.settings import ReadLedgerSettings
+from linkage.adapters.postgres_connection import LedgerConnection
+from linkage.adapters.postgres_reader import PostgresLedgerReader
+from linkage.domain.errors import InvalidInputError
+from linkage.domain.facts import Window
+from linkage.domain.times import parse_utc
+from linkage.ports import LedgerReader
+from linkage.runtime.observability import make_logger
+
+SERVICE = "read_ledger"
+
+
+@cache
+def _logger() -> Any:
+    settings = _settings()
+    return make_logger(SERVICE, level=settings.log_level, stage=settings.stage)
+
+
+@cache
+def _settings() -> ReadLedgerSettings:
+    return ReadLedgerSettings.load()
+
+
+@cache
+def _reader() -> LedgerReader:
+    return PostgresLedgerReader(LedgerConnection(_settings()))
+
+
+def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Answer ``{"op": "rates"|"report", "start", "end"}`` or ``{"op": "trace", "id"}``.
+
+    Every failure is raised: a caller must never take an outage for an empty ledger.
+    """
+    op = event.get("op")
+    reader = _reader()
+    result: Mapping[str, object] | None
+    if op == "rates":
+        result = reader.rates(_window(event))
+    elif op == "report":
+        result = reader.report(_window(event))
+    elif op == "trace":
+        result = reader.trace(_text(event, "id"))
+    else:
+        raise InvalidInputError(f"op {op!r} is not one of rates, report, trace", "op")
+    _logger().info("Ledger read", op=op, found=result is not None)
+    return {"ok": True, "result": result}
+
+
+def _window(event: Mapping[str, Any]) -> Window:
+    window = Window(_time(event, "start"), _time(event, "end"))
+    if window.start >= window.end:
+        raise InvalidInputError("start must be before end", "start")
+    return window
+
+
+def _time(event: Mapping[str, Any], field: str) -> Any:
+    try:
+        return parse_utc(_text(event, field))
+    except ValueError as error:
+        raise InvalidInputError(str(error), field) from None
+
+
+def _text(event: Mapping[str, Any], field: str) -> str:
+    value = event.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidInputError(f"{field} is required", field)
+    return value
+
+
+def forget() -> None:
+    """Drop what was built from the settings, so that the next call reads them again."""
+    for cached in (_logger, _settings, _reader):
+        cached.cache_clear()
