@@ -20,7 +20,7 @@ from linkage.contracts.signals import BotRecord
 from linkage.contracts.validation import validated
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId
-from linkage.domain.times import iso_utc, parse_utc
+from linkage.domain.times import parse_utc
 from linkage.domain.tokens import hash_token, make_token
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -187,26 +187,14 @@ def list_bots(
             [each | {"tokens": len(record.token_hashes)} for each, record in zip(shown, records, strict=True)]
         )
         return
-    columns = (
-        "bot",
-        "source",
-        "venue",
-        "account",
-        "mode",
-        "signals",
-        "linked since",
-        "tokens",
-        "forwards to",
-    )
+    columns = ("bot", "source", "trades at", "mode", "signals", "tokens", "forwards to")
     rows = [
         (
             f"{record.bot_id} (removed)" if record.removed else record.bot_id,
             record.source,
-            record.venue,
-            record.account,
+            f"{record.venue}/{record.account}",
             record.mode,
             record.expects_signals,
-            iso_utc(record.linked_since.replace(microsecond=0)),
             len(record.token_hashes),
             record.forward_url,
         )
