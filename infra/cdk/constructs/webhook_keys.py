@@ -14,6 +14,9 @@ class WebhookKeys(Construct):
 
     Args:
         protected: it outlives its stack.
+
+    Attributes:
+        arn: of the secret.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, protected: bool) -> None:
@@ -28,6 +31,10 @@ class WebhookKeys(Construct):
             ),
             removal_policy=RemovalPolicy.RETAIN if protected else RemovalPolicy.DESTROY,
         )
+        resource = self.secret.node.default_child
+        assert isinstance(resource, secretsmanager.CfnSecret)
+        # In AWS the same as Ref, which CDK uses; the emulator's Ref is the name, which fits no policy.
+        self.arn = resource.attr_id
         acknowledge(
             self.secret,
             "AwsSolutions-SMG4",

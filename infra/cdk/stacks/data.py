@@ -30,7 +30,7 @@ class DataStack(Stack):
         # An export with a name of its own, because the permission's acknowledgement has to name it.
         self.stream_failures_name = f"{self.stack_name}-stream-failures"
         self.stream_failures_arn = self.export_value(failures.bucket_arn, name=self.stream_failures_name)
-        self.webhook_keys = WebhookKeys(self, "WebhookKeys", protected=protected).secret
+        self.webhook_keys = WebhookKeys(self, "WebhookKeys", protected=protected)
         self.database: LedgerDatabase | None = None
         if stage.database is not None:
             self.database = LedgerDatabase(self, "Ledger", size=stage.database, database_name=DATABASE_NAME)

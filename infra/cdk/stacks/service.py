@@ -157,14 +157,14 @@ class ServiceStack(Stack):
             {
                 "table_name": data.table.table_name,
                 "fills_queue_url": data.fills.queue.queue_url,
-                "secret_id": data.webhook_keys.secret_arn,
+                "secret_id": data.webhook_keys.arn,
             },
             # 28 s: the API gives up after 29, and then nobody hears the answer.
             _Sizes(512, 28),
         )
         self._grant_table(webhook, "GetItem", "PutItem", "UpdateItem", "Query", "ConditionCheckItem")
         webhook.grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
-        webhook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.secret_arn])
+        webhook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         self.api.route_to(webhook)
 
     def _strategy(self) -> None:
@@ -177,7 +177,7 @@ class ServiceStack(Stack):
             {
                 "webhook_url": self.api.url,
                 "table_name": data.table.table_name,
-                "secret_id": data.webhook_keys.secret_arn,
+                "secret_id": data.webhook_keys.arn,
                 "parameters_name": self.parameters.parameter_name,
                 "market": stage.market,
                 "symbols": stage.symbols,
@@ -189,7 +189,7 @@ class ServiceStack(Stack):
             dead_letters=data.schedule_dead_letters,
         )
         self._grant_table(sighook, "GetItem", "PutItem", "UpdateItem")
-        sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.secret_arn])
+        sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         sighook.grant(["ssm:GetParameter"], [self.parameters.parameter_arn])
         self._schedule("Strategy", "run_strategy", stage.schedules.strategy, SCHEDULE_EVENT)
 
@@ -261,7 +261,7 @@ class ServiceStack(Stack):
             {
                 "migrate_function": migrate.function_name,
                 "master_secret_id": database.master_secret_arn if database else None,
-                "secret_id": data.webhook_keys.secret_arn,
+                "secret_id": data.webhook_keys.arn,
                 "table_name": data.table.table_name,
                 "venue": stage.venue,
                 "account": stage.account,
@@ -272,7 +272,7 @@ class ServiceStack(Stack):
         bootstrap.grant(["lambda:InvokeFunction"], [migrate.function_arn])
         bootstrap.grant(
             ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-            [data.webhook_keys.secret_arn],
+            [data.webhook_keys.arn],
         )
         if database:
             bootstrap.grant(["secretsmanager:GetSecretValue"], [database.master_secret_arn])
@@ -407,7 +407,7 @@ class ServiceStack(Stack):
             "TableName": data.table.table_name,
             "FillsQueueUrl": data.fills.queue.queue_url,
             "FillsDlqUrl": data.fills.dead_letters.queue_url,
-            "SecretArn": data.webhook_keys.secret_arn,
+            "SecretArn": data.webhook_keys.arn,
             "ParametersName": self.parameters.parameter_name,
         }
         names = {
