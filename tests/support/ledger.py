@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from functions.migrate.service import migrate
+from linkage.adapters.postgres_connection import LedgerConnection
+from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.contracts.events import EVENT, fact_text
+from linkage.contracts.signals import BotRecord, StoredSignal
+from linkage.domain.facts import FactBatch, Resolved
+from linkage.runtime.settings import DatabaseSettings
 from local.postgres import HOST, PostgresServer
 
 TEMPLATE = "ledger_template"
@@ -67,3 +75,87 @@ def create_template(server: PostgresServer) -> str:
     with psycopg.connect(server.dsn("migrator", TEMPLATE)) as connection:
         migrate(connection)
     return TEMPLATE
+
+
+@dataclass
+class ToldLedger:
+    """A ledger that is told facts as a recorder tells them, and answers with its rows."""
+
+    database: LedgerDatabase
+    ledger: PostgresLedger
+
+    @classmethod
+    def open(cls, database: LedgerDatabase, *, deadline_seconds: float = 30.0) -> ToldLedger:
+        """Connect as ``recorder``."""
+        settings = DatabaseSettings(**database.settings())
+        return cls(database, PostgresLedger(LedgerConnection(settings, deadline_seconds=deadline_seconds)))
+
+    def tell(self, *told: Mapping[str, Any] | StoredSignal | BotRecord) -> Resolved:
+        """Record facts in one batch, and resolve what they touched."""
+        recorded = self.ledger.record(batch_of(*told))
+        return self.ledger.resolve(recorded.touched)
+
+    def tell_each(self, *told: Mapping[str, Any] | StoredSignal | BotRecord) -> None:
+        """Record facts one by one."""
+        for one in told:
+            self.tell(one)
+
+    def order(self, native: str) -> dict[str, Any]:
+        """Return an order's row of ``trade_records``."""
+        return self._row("trade_records", native)
+
+    def link(self, native: str) -> dict[str, Any] | None:
+        """Return an order's link; None when it has none."""
+        rows = self._rows("SELECT * FROM trade_strategy_link WHERE order_id = %s", native)
+        return rows[0] if rows else None
+
+    def disposition(self, native: str) -> tuple[str | None, str | None]:
+        """Return an order's disposition and its reason."""
+        row = self._row("order_dispositions", native)
+        return row["disposition"], row["reason"]
+
+    def grow_older(self, minutes: int) -> None:
+        """Let all orders have been recorded earlier than they were."""
+        self.database.rows(
+            "UPDATE trade_records SET first_recorded_at = first_recorded_at - make_interval(mins => %s)"
+            " RETURNING 1",
+            minutes,
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.ledger.connection.close()
+
+    def _row(self, table: str, native: str) -> dict[str, Any]:
+        (row,) = self._rows(f"SELECT * FROM {table} WHERE order_id = %s", native)
+        return row
+
+    def _rows(self, query: str, native: str) -> list[dict[str, Any]]:
+        dsn = self.database.server.dsn(database=self.database.name)
+        with psycopg.connect(dsn, row_factory=dict_row) as connection:
+            return connection.execute(query, (native,)).fetchall()  # type: ignore[arg-type]
+
+
+def batch_of(*told: Mapping[str, Any] | StoredSignal | BotRecord) -> FactBatch:
+    """Return events, signals and bots as a batch of facts."""
+    parts: dict[str, list[str]] = {"fills": [], "order_events": [], "signals": [], "bots": []}
+    for one in told:
+        if isinstance(one, StoredSignal):
+            parts["signals"].append(one.fact_text())
+        elif isinstance(one, BotRecord):
+            parts["bots"].append(one.fact_text())
+        else:
+            event = EVENT.validate_python(dict(one))
+            part = "fills" if one["type"] == "fill" else "order_events"
+            parts[part].append(fact_text(event))
+    return FactBatch(**parts)
+
+
+def a_bot(bot_id: str, **fields: Any) -> BotRecord:
+    """Return a registered bot on the account that the events of ``tests.support.events`` name."""
+    record = {
+        "bot_id": bot_id, "source": "generic", "venue": "coinbase", "account": "main",
+        "expects_signals": "yes", "linked_since": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z", **fields,
+    }  # fmt: skip
+    return BotRecord.model_validate(record)

@@ -245,13 +245,16 @@ SELECT set_config('linkage.scope', array(
 """Insert orders that have no row. Whoever inserts a row has seen all committed facts of that order, since
 each transaction with such a fact inserts or locks the row; rows of others remain in the scope."""
 
-LOCK: LiteralString = """
+LOCK: LiteralString = (
+    "WITH "
+    + SCOPE
+    + """
 SELECT count(*) FROM (
-  SELECT FROM trade_records
-  WHERE order_id = ANY (current_setting('linkage.scope')::text[] COLLATE "C")
+  SELECT FROM trade_records WHERE order_id = ANY ((SELECT ids FROM scope)::text[])
   ORDER BY order_id FOR NO KEY UPDATE
 ) locked
 """
+)
 """Lock the orders that are left, in key order, so that the next statement sees the facts of whoever held
 them before."""
 

@@ -8,6 +8,15 @@ from __future__ import annotations
 from typing import LiteralString
 
 from linkage.adapters.postgres_ledger import expand
+from linkage.adapters.postgres_ledger.derive import SCOPE
+
+ECONOMICS: LiteralString = """md5(ROW(
+           coalesce(kind, 'FILL'), refers_to, symbol, side, trim_scale(price), trim_scale(quantity),
+           coalesce(quantity_unit, 'base'), trim_scale(fee), fee_currency, executed_at,
+           trim_scale(cumulative_quantity), trim_scale(average_price), trim_scale(total_fees), status
+         )::text)::uuid"""
+"""What makes two tellings of a fill one: everything that was executed, however it reached us. Times are
+written in the session's zone, which ``postgres_connection`` sets to UTC."""
 
 FILLS: LiteralString = (
     """
@@ -19,9 +28,9 @@ WITH incoming AS MATERIALIZED (
          trim_scale(total_fees) AS total_fees, status, ingest_via, message_id, venue_order_id, bot_id,
          client_order_id, coalesce(key_is_ours, false) AS key_is_ours, parent_order_id, replaces_order_id,
          position_side, reduce_only, position_id, origin, liquidity, raw,
-         md5(ROW(kind, refers_to, symbol, side, trim_scale(price), trim_scale(quantity), quantity_unit,
-                 trim_scale(fee), fee_currency, executed_at, trim_scale(cumulative_quantity),
-                 trim_scale(average_price), trim_scale(total_fees), status)::text)::uuid AS economics,
+         """
+    + ECONOMICS
+    + """ AS economics,
          md5(ROW(fill_id, venue, account, ingest_via, message_id, bot_id, client_order_id, parent_order_id,
                  replaces_order_id, position_side, reduce_only, position_id, origin, liquidity,
                  executed_at)::text)::uuid AS receipt
@@ -81,15 +90,19 @@ SELECT (SELECT count(*) FROM new_events), (SELECT array_agg(DISTINCT order_id) F
 """
 )
 
-FILL_CONFLICTS: LiteralString = """
+FILL_CONFLICTS: LiteralString = (
+    "WITH "
+    + SCOPE
+    + """
 INSERT INTO fill_conflicts (order_id, fill_id, venue, account, versions)
 SELECT order_id, fill_id, venue, account, count(*) FROM fills
-WHERE order_id = ANY (current_setting('linkage.scope')::text[] COLLATE "C")
+WHERE order_id = ANY ((SELECT ids FROM scope)::text[])
 GROUP BY order_id, fill_id, venue, account HAVING count(*) > 1
 ORDER BY order_id, fill_id, venue, account
 ON CONFLICT (order_id, fill_id, venue, account) DO UPDATE SET versions = excluded.versions
 WHERE fill_conflicts.versions <> excluded.versions
 """
+)
 
 SIGNALS: LiteralString = (
     """

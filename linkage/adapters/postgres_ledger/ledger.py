@@ -36,6 +36,10 @@ _IDENTITY_OF_KIND: Mapping[str, tuple[str, ...]] = {
 }
 _PATIENT_SECONDS = 45.0
 
+# A batch finds everything by key. Statistics of a young or fast growing table tempt the planner into
+# comparing each of its rows with each key of the batch.
+_BY_KEY = "SELECT set_config('enable_seqscan', 'off', true), set_config('linkage.scope', '{}', true)"
+
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
@@ -130,12 +134,11 @@ def _batch(rows: Iterable[tuple[str, str]], quarantined: Sequence[QuarantinedEve
 def _record(connection: Connection, batch: FactBatch) -> Recorded:
     inserts: dict[str, Cursor] = {}
     with connection.pipeline(), connection.transaction():
+        connection.execute(_BY_KEY)
         if batch.fills or batch.order_events:
             if batch.fills:
                 inserts["fills"] = connection.execute(facts.FILLS, [_array(batch.fills)])
             if batch.order_events:
-                if not batch.fills:
-                    connection.execute("SELECT set_config('linkage.scope', '{}', true)")
                 inserts["order_events"] = connection.execute(facts.EVENTS, [_array(batch.order_events)])
             if batch.fills:
                 connection.execute(facts.FILL_CONFLICTS)
@@ -187,6 +190,7 @@ def _resolve(connection: Connection, touched: Touched) -> Resolved:
         "keys": sorted({key.client_order_id for key in touched.keys}),
     }
     with connection.pipeline(), connection.transaction():
+        connection.execute(_BY_KEY)
         connection.execute(links.LOCK_FAMILY, parameters)
         resolved = connection.execute(links.RESOLVE)
         connection.execute(derive.UPDATE)

@@ -214,7 +214,7 @@ RESOLVE: LiteralString = (
                          WHERE b.venue = c.venue AND b.account = c.account ORDER BY 1) END AS lookups
   FROM chain c
   WHERE c.path = '' AND c.client_order_id IS NOT NULL
-    AND NOT EXISTS (SELECT FROM paired p WHERE p.root = c.root AND p.path = '')
+    AND c.root NOT IN (SELECT root FROM paired WHERE path = '')
 ), passed_on AS (
   SELECT set_config('linkage.scope', array(SELECT order_id FROM affected)::text, true)
 )
