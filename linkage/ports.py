@@ -211,7 +211,33 @@ class Mailer(Protocol):
     """Sends mail."""
 
     def send(self, message: MailMessage, *, recipient: str) -> str:
-        """Send to one recipient and return the provider's message id."""
+        """Send to one recipient and return the provider's message id.
+
+        Raises:
+            NotSentError: it was refused, or never reached the provider.
+            DeliveryError: it may or may not be on its way.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPeriod:
+    """What a report is mailed once for: its name, and a half-open interval of time."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+class ReportClaims(Protocol):
+    """Who was mailed which report. Both methods raise ``StoreUnavailableError`` when the store is away."""
+
+    def claim(self, period: ReportPeriod, recipient: str, *, at: datetime) -> bool:
+        """Claim the right to mail; False when somebody has claimed it before."""
+        ...
+
+    def release(self, period: ReportPeriod, recipient: str) -> None:
+        """Give a claim back, after a mail that certainly was not sent."""
         ...
 
 

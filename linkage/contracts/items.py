@@ -10,6 +10,7 @@
 | switch | ``SWITCH`` | ``SWITCH#LINKING`` | ``SwitchRecord.fact_text()`` (the latest) |
 | state | ``STATE#<strategy>#<arm>`` | ``STATE`` | the strategy's own; attribute ``version`` |
 | paper | ``PAPER#<account>`` | ``ORDER#<client_order_id>`` | the paper broker's own |
+| report | ``REPORT#<name>#<start>#<end>`` | ``RECIPIENT#<sha256 of the address>`` | none; a claim to mail |
 
 Every item has ``pk, sk, kind, received_at`` (ISO, UTC) and, where it expires, ``expires_at`` (epoch
 seconds, the table's TTL attribute). ``body`` is JSON text; the archive passes it on as it is. Signals have
@@ -37,6 +38,7 @@ STATE_SK = "STATE"
 
 SIGNAL_TTL_DAYS = 45
 RUN_TTL_DAYS = 45
+REPORT_TTL_DAYS = 45
 
 
 def signal_pk(bot_id: str, client_order_id: str) -> str:
@@ -77,3 +79,13 @@ def paper_pk(account: str) -> str:
 def paper_sk(client_order_id: str) -> str:
     """Return the sort key of a paper order."""
     return f"ORDER#{client_order_id}"
+
+
+def report_pk(name: str, start: str, end: str) -> str:
+    """Return the partition key of a report's claims, by its name and period (ISO 8601, UTC)."""
+    return f"REPORT#{name}#{start}#{end}"
+
+
+def recipient_sk(address_hash: str) -> str:
+    """Return the sort key of a claim, by the SHA-256 of the recipient's address."""
+    return f"RECIPIENT#{address_hash}"

@@ -5,6 +5,7 @@ LinkageError
 │   ├── LedgerUnavailableError    PostgreSQL is away, hung or full (SQLSTATE 08, 53, 57)
 │   ├── StoreUnavailableError     the signal store is throttled or away
 │   └── DeliveryError             a post, or a message to a queue, got no final answer
+│       └── NotSentError              it certainly did not leave
 └── PermanentError          the same call will fail for ever
     ├── InvalidInputError         what came in cannot be understood; names the field
     ├── SignatureError            a webhook's signature or token does not hold
@@ -43,6 +44,10 @@ class MarketUnavailableError(RetryableError):
 
 class StateChangedError(RetryableError):
     """Somebody else saved a newer state since this one was read."""
+
+
+class NotSentError(DeliveryError):
+    """A post or a mail certainly did not leave, so sending it again doubles nothing."""
 
 
 class PermanentError(LinkageError):

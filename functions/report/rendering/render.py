@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from functions.report.rendering import words
 from functions.report.rendering.csv_files import csv_files
 from functions.report.rendering.naming import Described, SnapshotName, name_snapshots
-from functions.report.rendering.verdict import LEVEL_WORDS, Verdict, judge
+from functions.report.rendering.verdict import LEVEL_WORDS, Level, Verdict, judge
 from linkage.contracts.report import (
     DEFECTS,
     BotCount,
@@ -35,8 +35,14 @@ _ORDER_OF_DISPOSITIONS = tuple(words.DISPOSITION_WORDS)
 
 @dataclass(frozen=True, slots=True)
 class RenderedReport:
-    """A report, ready to be mailed or saved. ``csv`` maps file names to their text."""
+    """A report, ready to be mailed or saved.
 
+    Attributes:
+        level: ``act``, ``look``, ``ok`` or ``quiet``.
+        csv: file names to their text.
+    """
+
+    level: Level
     subject: str
     html: str
     text: str
@@ -59,6 +65,7 @@ def render(
     view = _View(document, verdict, stage, zone)
     context = {"view": view, "title": title, "words": words}
     return RenderedReport(
+        level=verdict.level,
         subject=title,
         html=_environment(html=True).get_template("report.html.j2").render(context),
         text=_environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n",

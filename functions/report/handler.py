@@ -1,0 +1,151 @@
+"""Entry point of ``send_report``: on a schedule, or for ``linkage report``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from functions.report import service
+from functions.report.settings import SendReportSettings
+from linkage.adapters.dynamodb_reports import DynamoReportClaims
+from linkage.adapters.lambda_ledger import LambdaLedgerReader
+from linkage.adapters.ses_mailer import SesMailer
+from linkage.domain.errors import ConfigurationError, DeliveryError, InvalidInputError
+from linkage.domain.facts import Window
+from linkage.runtime import aws
+from linkage.runtime.observability import SystemClock, emit_counts, make_logger, make_metrics
+
+SERVICE = "report"
+READ_TIMEOUT_SECONDS = 60.0
+"""Longer than ``read_ledger`` may take."""
+
+
+class SendReportEvent(BaseModel):
+    """What ``send_report`` is invoked with; ``{}`` on a schedule."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    scheduled_time: AwareDatetime | None = Field(default=None, strict=False)
+    start: AwareDatetime | None = Field(default=None, strict=False)
+    end: AwareDatetime | None = Field(default=None, strict=False)
+    recipients: list[str] | None = None
+    subject: str | None = None
+    send: bool = True
+    return_bodies: bool = False
+
+
+def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Mail the report of a period, or with ``"send": false`` only return it.
+
+    Every failure is raised: a report that is missing must alarm, and a retry mails only who is missing.
+    """
+    asked = _parsed(event)
+    settings, clock = _settings(), SystemClock()
+    request = _request(asked, settings, clock)
+    outcome = service.send_report(
+        request,
+        reader=LambdaLedgerReader(
+            settings.read_ledger_function,
+            aws.client("lambda", read_timeout=READ_TIMEOUT_SECONDS, max_attempts=2),
+        ),
+        mailer=SesMailer(
+            aws.client("sesv2", read_timeout=10.0, max_attempts=1),
+            sender=settings.sender,
+            configuration_set=settings.configuration_set,
+            clock=clock,
+        ),
+        claims=DynamoReportClaims(settings.table_name, aws.client("dynamodb")),
+        clock=clock,
+        stage=settings.stage,
+        zone=_zone(settings.report_timezone),
+    )
+    logger = make_logger(SERVICE, level=settings.log_level, stage=settings.stage)
+    logger.info(
+        "Report rendered",
+        report=request.name,
+        period_start=request.window.start.isoformat(),
+        period_end=request.window.end.isoformat(),
+        mails_sent=len(outcome.sent),
+        mails_repeated=outcome.repeated,
+        mails_failed=len(outcome.failed),
+        html_bytes=len(outcome.report.html.encode()),
+    )
+    if asked.send:
+        emit_counts(make_metrics(SERVICE), {"ReportsSent": len(outcome.sent)})
+    if outcome.failed:
+        raise DeliveryError(f"{len(outcome.failed)} mails were not sent: {outcome.failed[0]}")
+    reply: dict[str, Any] = {
+        "sent": list(outcome.sent),
+        "already_sent": outcome.repeated,
+        "subject": outcome.report.subject,
+        "level": outcome.report.level,
+    }
+    if asked.return_bodies or not asked.send:
+        reply.update(html=outcome.report.html, text=outcome.report.text, csv=dict(outcome.report.csv))
+    return reply
+
+
+def _parsed(event: Mapping[str, Any]) -> SendReportEvent:
+    try:
+        asked = SendReportEvent.model_validate(dict(event))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidInputError(f"{field}: {first['msg']}", field) from None
+    if (asked.start is None) != (asked.end is None):
+        raise InvalidInputError("start and end go together", "end" if asked.end is None else "start")
+    return asked
+
+
+def _request(
+    asked: SendReportEvent, settings: SendReportSettings, clock: SystemClock
+) -> service.ReportRequest:
+    if asked.start is not None and asked.end is not None:
+        name, window = service.ON_DEMAND, Window(asked.start, asked.end)
+        if window.start >= window.end:
+            raise InvalidInputError("start must be before end", "start")
+    else:
+        name = service.SCHEDULED
+        window = service.scheduled_window(asked.scheduled_time or clock.now(), settings.window_hours)
+    recipients = settings.recipients.split(",") if asked.recipients is None else asked.recipients
+    return service.ReportRequest(
+        name=name,
+        window=window,
+        recipients=_addresses(recipients) if asked.send else (),
+        subject=asked.subject,
+    )
+
+
+def _addresses(recipients: list[str]) -> list[str]:
+    addresses = [address.strip() for address in recipients if address.strip()]
+    for address in addresses:
+        local, at, domain = address.rpartition("@")
+        if not (at and local and domain) or any(c.isspace() or c in ",;<>\x00" for c in address):
+            raise InvalidInputError(f"not a mail address: {address!r}", "recipients")
+    if not addresses:
+        raise InvalidInputError("there is nobody to mail", "recipients")
+    return addresses
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(f"unknown time zone {name!r}", "report_timezone") from None
+
+
+@cache
+def _settings() -> SendReportSettings:
+    return SendReportSettings.load()
+
+
+def forget() -> None:
+    """Drop what was built from the settings, so that the next call reads them again."""
+    _settings.cache_clear()
