@@ -10,6 +10,8 @@ from aws_lambda_powertools.metrics import Metrics
 from functions.recorder.service import Ports
 from functions.recorder.settings import RecorderSettings
 from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.adapters.postgres_connection import LedgerConnection
+from linkage.adapters.postgres_ledger import PostgresLedger
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock, make_logger, make_metrics
 
@@ -23,17 +25,26 @@ def settings() -> RecorderSettings:
 
 
 @lru_cache(maxsize=1)
+def connection() -> LedgerConnection:
+    """Return the process's one connection to PostgreSQL."""
+    return LedgerConnection(settings())
+
+
+def deadlocks() -> int:
+    """Return how many deadlocks were retried since the last call."""
+    count, connection().deadlocks = connection().deadlocks, 0
+    return count
+
+
+@lru_cache(maxsize=1)
 def ports() -> Ports:
     """Return the ledger, the hot store and the switch."""
-    from linkage.adapters.postgres_connection import LedgerConnection
-    from linkage.adapters.postgres_ledger import PostgresLedger
-
     # One second and one retry: behind a store that is away, fills must not queue up.
     client = aws.client("dynamodb", connect_timeout=1.0, read_timeout=1.0, max_attempts=2)
     clock = SystemClock()
     table = settings().table_name
     return Ports(
-        ledger=PostgresLedger(LedgerConnection(settings())),
+        ledger=PostgresLedger(connection()),
         store=DynamoSignalStore(table, client, clock),
         switchboard=DynamoSwitchboard(table, client),
         clock=clock,
@@ -53,6 +64,8 @@ def metrics() -> Metrics:
 
 
 def forget() -> None:
-    """Drop everything, so that the next event builds it anew."""
-    for built in (settings, ports, logger, metrics):
+    """Drop everything, so that the next event builds it anew; close what is open."""
+    if connection.cache_info().currsize:
+        connection().close()
+    for built in (settings, connection, ports, logger, metrics):
         built.cache_clear()

@@ -100,7 +100,10 @@ def _tell(outcome: Outcome, *, fills: bool = False, **gauges: float) -> None:
         log.warning("Events quarantined", extra=service.describe_quarantined(outcome))
     if outcome.store_unavailable:
         log.warning("Hot store unavailable", extra={"links_left_to": "sweep"})
-    emit_counts(collaborators.metrics(), {**service.outcome_metrics(outcome, fills=fills), **gauges})
+    counts = service.outcome_metrics(outcome, fills=fills)
+    if deadlocks := collaborators.deadlocks():
+        counts["Deadlocks"] = deadlocks
+    emit_counts(collaborators.metrics(), {**counts, **gauges})
 
 
 def _reply(identifiers: Iterable[str]) -> dict[str, Any]:

@@ -66,17 +66,20 @@ class SignalsTable:
             )
         return len(expired)
 
-    def stream_event(self) -> dict[str, Any]:
+    def stream_event(self, *, peek: bool = False) -> dict[str, Any]:
         """Return what was written since the last call, as the event that Lambda would get.
 
         Like the deployed filter, only INSERT and MODIFY of the kinds that are archived.
+
+        Args:
+            peek: the next call returns it again.
         """
         # moto answers the streams API under another host name than botocore asks; its shard is the same.
         table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[self.name]
         shard = table.stream_shard
         assert shard is not None
         fresh = [record.to_json() for record in shard.items[self._delivered :]]
-        self._delivered += len(fresh)
+        self._delivered += 0 if peek else len(fresh)
         records = [_as_lambda_sends_it(record, str(table.latest_stream_label)) for record in fresh]
         return {"Records": [record for record in records if _is_archived(record)]}
 
@@ -91,8 +94,8 @@ def create_signals_table(client: Any, name: str = TABLE_NAME) -> None:
 
 
 @contextmanager
-def moto_table(name: str = TABLE_NAME) -> Iterator[SignalsTable]:
-    """Yield the table in a moto account of its own."""
+def moto_account() -> Iterator[None]:
+    """Be inside an AWS account that moto plays, empty, with throw-away credentials."""
     with pytest.MonkeyPatch.context() as environment:
         for variable in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ENDPOINT_URL_DYNAMODB"):
             environment.delenv(variable, raising=False)
@@ -100,9 +103,16 @@ def moto_table(name: str = TABLE_NAME) -> Iterator[SignalsTable]:
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_DEFAULT_REGION", REGION)
         with mock_aws():
-            client = boto3.client("dynamodb", region_name=REGION)
-            create_signals_table(client, name)
-            yield SignalsTable(client=client, name=name)
+            yield
+
+
+@contextmanager
+def moto_table(name: str = TABLE_NAME) -> Iterator[SignalsTable]:
+    """Yield the table in a moto account of its own."""
+    with moto_account():
+        client = boto3.client("dynamodb", region_name=REGION)
+        create_signals_table(client, name)
+        yield SignalsTable(client=client, name=name)
 
 
 @pytest.fixture

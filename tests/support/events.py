@@ -32,7 +32,7 @@ def native_id(number: int) -> str:
     return f"2f200136-48c6-438c-855b-{number:012x}"
 
 
-def fill(order: str, fill_id: str = "t1", **fields: Any) -> dict[str, Any]:
+def fill(order: str, fill_id: str | None = "t1", **fields: Any) -> dict[str, Any]:
     """Return a fill event of one unit at 100."""
     event = {
         "schema": "linkage.v1", "type": "fill", "venue": "coinbase", "account": "main", "order_id": order,
