@@ -80,7 +80,10 @@ class SignalStore(Protocol):
         ...
 
     def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
-        """Yield the signals, snapshots and runs received in these hours (``2026-11-22T18``, UTC)."""
+        """Yield the signals, snapshots and runs received in these hours (``2026-11-22T18``, UTC).
+
+        The bots and the switch are yielded as they are now, whenever they were written.
+        """
         ...
 
 

@@ -186,16 +186,30 @@ def sweep(hours: int, ports: Ports) -> Swept:
     try:
         items = iter(ports.store.recent(_hours_back(now, hours)))
         while chunk := list(islice(items, SWEEP_CHUNK)):
-            missed = ports.ledger.missing_facts(chunk)
+            missed = _missed(chunk, ports)
             if missed:
-                outcome += _record_and_link(_facts_of_items(missed), ports)
-                archived += len(missed)
-                oldest = min(oldest, *(item.received_at for item in missed))
+                done = _record_and_link(_facts_of_items(missed), ports)
+                # What is put aside will never be archived: it must not keep the alarm up.
+                aside = {bad.body for bad in done.quarantined}
+                good = [item for item in missed if item.body not in aside]
+                archived += len(good)
+                oldest = min(oldest, *(item.received_at for item in good)) if good else oldest
+                outcome += done
     except StoreUnavailableError:
         outcome = replace(outcome, store_unavailable=True)
     if outcome.linking_enabled and _linking_enabled(ports)[0]:
         outcome += resolve_backlog(ports)
     return Swept(archived, (now - oldest).total_seconds(), outcome)
+
+
+def _missed(items: Sequence[HotItem], ports: Ports) -> Sequence[HotItem]:
+    """Return the items that are not in the ledger; one that it cannot even look for counts as missed."""
+    try:
+        return ports.ledger.missing_facts(items)
+    except (KeyError, TypeError, ValueError):
+        if len(items) == 1:
+            return items
+        return [missed for item in items for missed in _missed([item], ports)]
 
 
 def resolve_backlog(ports: Ports) -> Outcome:

@@ -116,13 +116,33 @@ class DynamoSignalStore:
         )
 
     def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
-        """Yield the signals, snapshots and runs received in these hours, oldest first within an hour."""
+        """Yield the bots and the switch as they are now, then what was received in these hours."""
+        yield from self._standing()
         for hour in hours:
             keys = list(self._keys_of_hour(hour))
             for start in range(0, len(keys), BATCH_GET_LIMIT):
                 found = self._batch_get(keys[start : start + BATCH_GET_LIMIT])
                 hot = [_hot_item(item) for item in found]
                 yield from sorted(hot, key=lambda one: (one.received_at, one.body))
+
+    def _standing(self) -> list[HotItem]:
+        """What never expires and has no hour: few items, each the latest of its kind."""
+        pages: list[Item] = []
+        start: dict[str, Any] = {}
+        while True:
+            with _store_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression=f"{items.PK} = :bots",
+                    ExpressionAttributeValues={":bots": {"S": items.BOT_PK}},
+                    **start,
+                )
+            pages.extend(page["Items"])
+            if not page.get("LastEvaluatedKey"):
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        switch = self._get(items.SWITCH_PK, items.SWITCH_SK)
+        return [_hot_item(item) for item in (*pages, *([switch] if switch else []))]
 
     def _keys_of_hour(self, hour: str) -> Iterator[tuple[str, str]]:
         start: dict[str, Any] = {}

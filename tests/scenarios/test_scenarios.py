@@ -491,6 +491,20 @@ def test_a_poisonous_event_is_kept_aside_at_first_sight_and_its_neighbours_are_r
     assert len(reasons) >= 2
 
 
+def test_a_sweep_archives_whatever_the_stream_lost_and_is_not_stopped_by_poison(world: World) -> None:
+    world.signal(K1, snapshot_id=SNAPSHOT_A)
+    world.run(SNAPSHOT_B, "2026-11-22T18:00:00Z")
+    world.turn_linking(True)
+    for body in ("{", "[]", "{}", '{"bot_id":"sighook","client_order_id":"x","meaning":"m","side":"hold"}'):
+        world.store_poison(body)
+    world.table.stream_event()  # the stream loses them all
+    for archived in (3, 0):
+        assert world.sweep()["archived"] == archived
+    assert (world.count("strategy_signals"), world.count("strategy_runs")) == (1, 1)
+    assert world.count("switch_intervals") == 1
+    assert world.count("quarantine") == 4
+
+
 def test_a_description_that_comes_after_the_link_fills_the_snapshot_in(world: World) -> None:
     world.register("grid1")
     world.signal("entry-1", bot="grid1", snapshot_id=SNAPSHOT_A)

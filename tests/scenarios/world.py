@@ -24,6 +24,8 @@ from functions.webhook import handler as webhook
 from linkage.adapters.dynamodb_bots import DynamoBotDirectory
 from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
 from linkage.contracts.signals import BotRecord, RunRecord, SwitchRecord
+from linkage.domain.facts import SignalKey
+from linkage.domain.ids import BotId, ClientOrderId
 from linkage.domain.snapshots import make_run_id
 from linkage.domain.times import parse_utc
 from linkage.domain.tokens import hash_token
@@ -214,6 +216,12 @@ class World:
         )  # fmt: skip
         store = DynamoSignalStore(self.table.name, self.table.client, self.clock)
         store.put_run(str(record.run_id), fact=record.fact_text(), received_at=self.clock.now())
+
+    def store_poison(self, body: str) -> None:
+        """Store a signal's item whose body no webhook of ours writes."""
+        store = DynamoSignalStore(self.table.name, self.table.client, self.clock)
+        key = SignalKey(BotId("sighook"), ClientOrderId(f"poison-{len(self.table.items())}"))
+        store.put_signal(key, fact=body, meaning="m", disposition="sent", received_at=self.clock.now())
 
     def fills(self, *events: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str) -> list[str]:
         """Deliver queue messages in one batch; return the ids of those that have to come again."""

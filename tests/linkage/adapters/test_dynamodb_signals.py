@@ -265,3 +265,20 @@ def test_a_switch_that_makes_no_sense_cannot_be_read(signals_table: SignalsTable
     switchboard.turn("[]", changed_at=NOW)
     with pytest.raises(StoreUnavailableError):
         switchboard.linking_enabled()
+
+
+def test_bots_and_the_switch_are_recent_whenever_they_were_written(
+    signals_table: SignalsTable, clock: FrozenClock
+) -> None:
+    DynamoSwitchboard(signals_table.name, signals_table.client).turn('{"enabled":false}', changed_at=NOW)
+    for number in range(3):
+        signals_table.client.put_item(
+            TableName=signals_table.name,
+            Item={
+                "pk": {"S": "BOT"}, "sk": {"S": f"BOT#{number}"}, "kind": {"S": "bot"},
+                "body": {"S": f'{{"bot":{number}}}'}, "received_at": {"S": "2026-01-01T00:00:00Z"},
+            },
+        )  # fmt: skip
+    clock.advance(timedelta(days=400))
+    store = DynamoSignalStore(signals_table.name, signals_table.client, clock)
+    assert [item.kind for item in store.recent([])] == ["bot", "bot", "bot", "switch"]
