@@ -215,7 +215,13 @@ def streams_are_read_from_the_start_and_nothing_is_dropped(assembly: Assembly) -
         assert mapping["MaximumRetryAttempts"] == -1
         assert mapping["MaximumRecordAgeInSeconds"] == -1
         (only,) = mapping["FilterCriteria"]["Filters"]
-        assert json.loads(only["Pattern"]) == {"eventName": ["INSERT", "MODIFY"]}
+        pattern = json.loads(only["Pattern"])
+        assert pattern["eventName"] == ["INSERT", "MODIFY"]
+        wanted = pattern["dynamodb"]["NewImage"]
+        if entry_point == "take_signals":
+            assert wanted == {"kind": {"S": ["signal"]}, "disposition": {"S": ["sent"]}}
+        else:
+            assert wanted == {"kind": {"S": [{"anything-but": ["token", "state", "paper", "report"]}]}}
         destination = text_of(mapping["DestinationConfig"]["OnFailure"]["Destination"])
         assert destination.endswith("-stream-failures}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
@@ -59,6 +60,10 @@ class StreamSource(Construct):
 
     A batch that fails is halved until the guilty record is alone. It is tried for as long as the stream
     keeps it, then goes to the bucket whole.
+
+    Args:
+        failures_arn: the bucket.
+        new_image: which items are of interest: a filter on their attributes, in DynamoDB's JSON.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class StreamSource(Construct):
         target: LinkageFunction,
         table: dynamodb.ITableV2,
         failures_arn: str,
-        event_names: Sequence[str] = ("INSERT", "MODIFY"),
+        new_image: Mapping[str, object],
         batch_size: int = 100,
         window_seconds: int = 0,
     ) -> None:
@@ -81,7 +86,8 @@ class StreamSource(Construct):
         )
         target.grant(["s3:PutObject"], [f"{failures_arn}/{FAILURE_KEYS}"])
         target.grant(["s3:ListBucket"], [failures_arn])
-        names = ", ".join(f'"{name}"' for name in event_names)
+        # An expired item that is overwritten before it was deleted comes as MODIFY.
+        pattern = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": dict(new_image)}}
         self.mapping = lambda_.CfnEventSourceMapping(
             self,
             "Mapping",
@@ -95,7 +101,7 @@ class StreamSource(Construct):
             maximum_record_age_in_seconds=-1,
             function_response_types=_REPORT_FAILURES,
             filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
-                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=f'{{"eventName": [{names}]}}')]
+                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=json.dumps(pattern))]
             ),
             destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=failures_arn)

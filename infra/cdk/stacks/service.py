@@ -20,6 +20,7 @@ from functions.webhook.settings import WebhookSettings
 from infra.cdk.bundling import BUNDLES, RDS_AUTHORITIES_NAME, code_of, host_target, lambda_target
 from infra.cdk.constructs.event_sources import FAILURE_KEYS, QueueSource, StreamSource
 from infra.cdk.constructs.function import LinkageFunction, Network
+from infra.cdk.constructs.hot_store import HOUR_INDEX
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.constructs.report_mail import ReportMail
 from infra.cdk.constructs.schedule import SCHEDULED_TIME, FunctionSchedule
@@ -28,6 +29,8 @@ from infra.cdk.stacks.data import DATABASE_NAME, DataStack
 from infra.cdk.stages import Stage
 from linkage.runtime.settings import Settings
 
+# Kinds of items that nobody archives: tokens, the strategy's state, paper orders and mails' claims.
+NO_FACTS = ["token", "state", "paper", "report"]
 SCHEDULE_EVENT = {"scheduled_time": SCHEDULED_TIME}
 
 
@@ -102,7 +105,10 @@ class ServiceStack(Stack):
                 dead_letters=data.schedule_dead_letters if entry_point in ("sweep", "maintain") else None,
             )
             self._grant_login(function, "recorder")
-            self._grant_table(function, "GetItem", "BatchGetItem", "Query", index=True)
+            if entry_point != "maintain":
+                self._grant_table(function, "GetItem", "BatchGetItem")
+        table_arn = data.table.table_arn
+        self.functions["sweep"].grant(["dynamodb:Query"], [table_arn, f"{table_arn}/index/{HOUR_INDEX}"])
         QueueSource(
             self,
             "FillsSource",
@@ -110,7 +116,7 @@ class ServiceStack(Stack):
             queue=data.fills.queue,
             source=stage.fills,
         )
-        self._read_stream("ArchiveSource", "archive_signals")
+        self._read_stream("ArchiveSource", "archive_signals", {"kind": {"S": [{"anything-but": NO_FACTS}]}})
         self._schedule("Sweep", "sweep", stage.schedules.sweep, {})
         self._schedule("Maintain", "maintain", stage.schedules.maintain, {})
 
@@ -162,7 +168,7 @@ class ServiceStack(Stack):
             # 28 s: the API gives up after 29, and then nobody hears the answer.
             _Sizes(512, 28),
         )
-        self._grant_table(webhook, "GetItem", "PutItem", "UpdateItem", "Query", "ConditionCheckItem")
+        self._grant_table(webhook, "GetItem", "BatchGetItem", "PutItem", "UpdateItem")
         webhook.grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
         webhook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         self.api.route_to(webhook)
@@ -188,7 +194,7 @@ class ServiceStack(Stack):
             _Sizes(1024, 120),
             dead_letters=data.schedule_dead_letters,
         )
-        self._grant_table(sighook, "GetItem", "PutItem", "UpdateItem")
+        self._grant_table(sighook, "GetItem", "BatchGetItem", "PutItem")
         sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         sighook.grant(["ssm:GetParameter"], [self.parameters.parameter_arn])
         self._schedule("Strategy", "run_strategy", stage.schedules.strategy, SCHEDULE_EVENT)
@@ -208,7 +214,7 @@ class ServiceStack(Stack):
             "execute_orders": "Executes paper orders against the market",
         }
         for entry_point, purpose in purposes.items():
-            function = self._function(
+            self._function(
                 "broker",
                 f"functions.broker.handler.{entry_point}",
                 purpose,
@@ -217,10 +223,13 @@ class ServiceStack(Stack):
                 _Sizes(512, 60),
                 dead_letters=data.schedule_dead_letters if entry_point == "execute_orders" else None,
             )
-            self._grant_table(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
-            function.grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
+        self._grant_table(self.functions["take_signals"], "PutItem")
+        self._grant_table(self.functions["execute_orders"], "PutItem", "DeleteItem", "Query")
+        self.functions["execute_orders"].grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
         if stage.broker:
-            self._read_stream("BrokerSource", "take_signals")
+            self._read_stream(
+                "BrokerSource", "take_signals", {"kind": {"S": ["signal"]}, "disposition": {"S": ["sent"]}}
+            )
             self._schedule("PaperBroker", "execute_orders", stage.schedules.paper_broker, SCHEDULE_EVENT)
 
     def _report(self) -> None:
@@ -244,7 +253,7 @@ class ServiceStack(Stack):
             dead_letters=data.schedule_dead_letters,
         )
         sender.grant(["lambda:InvokeFunction"], [reader.function_arn])
-        self._grant_table(sender, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        self._grant_table(sender, "PutItem", "DeleteItem")
         mail.grant_send(sender)
         self._schedule("Report", "send_report", stage.schedules.report, {})
 
@@ -276,7 +285,7 @@ class ServiceStack(Stack):
         )
         if database:
             bootstrap.grant(["secretsmanager:GetSecretValue"], [database.master_secret_arn])
-        self._grant_table(bootstrap, "GetItem", "PutItem", "UpdateItem", "Query")
+        self._grant_table(bootstrap, "GetItem", "PutItem")
         trigger = triggers.Trigger(
             self,
             "Bootstrap",
@@ -366,15 +375,18 @@ class ServiceStack(Stack):
         if (database := self._data.database) is not None:
             function.grant(["rds-db:connect"], [database.login_arn(self, login)])
 
-    def _grant_table(self, function: LinkageFunction, *operations: str, index: bool = False) -> None:
-        arn = self._data.table.table_arn
-        resources = [arn, f"{arn}/index/by_hour"] if index else [arn]
-        function.grant([f"dynamodb:{operation}" for operation in operations], resources)
+    def _grant_table(self, function: LinkageFunction, *operations: str) -> None:
+        function.grant([f"dynamodb:{operation}" for operation in operations], [self._data.table.table_arn])
 
-    def _read_stream(self, construct_id: str, entry_point: str) -> None:
+    def _read_stream(self, construct_id: str, entry_point: str, new_image: Mapping[str, object]) -> None:
         data, function = self._data, self.functions[entry_point]
         StreamSource(
-            self, construct_id, target=function, table=data.table, failures_arn=data.stream_failures_arn
+            self,
+            construct_id,
+            target=function,
+            table=data.table,
+            failures_arn=data.stream_failures_arn,
+            new_image=new_image,
         )
         acknowledge(
             function.role,
