@@ -16,7 +16,10 @@ from typer.core import TyperGroup
 import cli.bot
 import cli.deploy
 import cli.local
+import cli.report
+import cli.sql
 import cli.switch
+import cli.trace
 from cli.cloud import USAGE, CommandError, Options
 from linkage.domain.errors import LinkageError
 
@@ -81,6 +84,9 @@ app.add_typer(cli.local.app, name="local")
 app.add_typer(cli.bot.app, name="bot")
 app.add_typer(cli.switch.app, name="switch")
 cli.deploy.register(app)
+cli.report.register(app)
+cli.trace.register(app)
+cli.sql.register(app)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def print_json(value: object) -> None:
@@ -21,7 +22,8 @@ def print_table(
     """Print rows under their columns; None shows as a dash."""
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in rows:
-        table.add_row(*("–" if value is None else str(value) for value in row))
+        # As text, not as markup: a cell may hold anything, square brackets included.
+        table.add_row(*(Text("–" if value is None else str(value)) for value in row))
     Console().print(table)
 
 

@@ -12,7 +12,6 @@ from linkage.adapters.postgres_reader import PostgresLedgerReader
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
 from linkage.domain.times import parse_utc
-from linkage.ports import LedgerReader
 from linkage.runtime.observability import make_logger
 
 SERVICE = "read_ledger"
@@ -30,12 +29,12 @@ def _settings() -> ReadLedgerSettings:
 
 
 @cache
-def _reader() -> LedgerReader:
+def _reader() -> PostgresLedgerReader:
     return PostgresLedgerReader(LedgerConnection(_settings()))
 
 
 def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Answer ``{"op": "rates"|"report", "start", "end"}`` or ``{"op": "trace", "id"}``.
+    """Answer ``{"op": "rates"|"report", "start", "end"}``, ``{"op": "trace", "id"}`` or ``{"op": "verify"}``.
 
     Every failure is raised: a caller must never take an outage for an empty ledger.
     """
@@ -48,8 +47,10 @@ def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         result = reader.report(_window(event))
     elif op == "trace":
         result = reader.trace(_text(event, "id"))
+    elif op == "verify":
+        result = reader.verify()
     else:
-        raise InvalidInputError(f"op {op!r} is not one of rates, report, trace", "op")
+        raise InvalidInputError(f"op {op!r} is not one of rates, report, trace, verify", "op")
     _logger().info("Ledger read", op=op, found=result is not None)
     return {"ok": True, "result": result}
 

@@ -19,6 +19,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
+from linkage.adapters import postgres_verify
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.contracts.report import (
     BotCount,
@@ -47,6 +48,7 @@ MAX_STORIES = 10
 MODES = ("live", "paper", "unknown")
 TEST_MODE = "test"
 READ_SECONDS = 25.0
+VERIFY_SECONDS = 600.0
 
 Row = dict[str, Any]
 Result = TypeVar("Result")
@@ -90,6 +92,22 @@ class PostgresLedgerReader:
         """
         story = self._read(partial(_trace, identifier=identifier.strip()))
         return story if story["orders"] or story["signals"] else None
+
+    def verify(self) -> Mapping[str, object]:
+        """Check the ledger's invariants on everything it holds; ``checks`` in a fixed order."""
+        checks = self._connection.run(postgres_verify.verify, deadline_seconds=VERIFY_SECONDS)
+        return {
+            "holds": all(check.holds for check in checks),
+            "checks": [
+                {
+                    "name": check.name,
+                    "rows": check.rows,
+                    "offences": check.offences,
+                    "offenders": list(check.offenders),
+                }
+                for check in checks
+            ],
+        }
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
         def in_transaction(connection: Connection) -> Result:
