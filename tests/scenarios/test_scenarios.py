@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ import pytest
 
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import Posted, World, families
+from tests.support.crashes import POINTS, Crashes
 from tests.support.events import SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key
+from tests.support.queue import EventSourceMapping, new_queue
 
 O1, O2, O3 = native_id(1), native_id(2), native_id(3)
 K1, K2 = our_key(1), our_key(2)
@@ -305,6 +308,37 @@ def test_scenario_20_with_linking_off_trades_are_recorded_as_disabled_and_link_w
     assert world.disposition(O1) == ("linked", None)
     world.fills(fill(O2, client_order_id=K2))
     assert world.disposition(O2) == ("pending", "no_signal")
+
+
+def test_scenario_21_a_recorder_killed_between_its_steps_and_inside_them_ends_with_the_same_tables(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = {"side": "sell", "parent_order_id": O1}
+    events = [
+        order(O1, "filled", client_order_id=K1),
+        fill(O1, client_order_id=K1),
+        order(O2, "filled", trigger="stop_loss", **child),
+        fill(O2, "t2", **child),
+    ]
+
+    def tables(point: str) -> dict[str, list[str]]:
+        world = new_world()
+        queue = new_queue()
+        for event in events:
+            queue.send(json.dumps(event))
+        world.signal(K1, snapshot_id=SNAPSHOT_A)
+        crashes = Crashes(lambda passed: passed == point and len(crashes.happened) < 3)
+        with monkeypatch.context() as patched:
+            crashes.install(patched)
+            EventSourceMapping(queue, world.record, seed=1, batch_size=2).drain()
+        world.stream()
+        assert len(crashes.happened) == (3 if point else 0)
+        assert len(world.links()) == 2
+        return world.derived()
+
+    untouched = tables("")
+    for point in POINTS:
+        assert tables(point) == untouched, point
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,10 @@ class World:
         """Deliver queue messages in one batch; return the ids of those that have to come again."""
         return _failures(recorder.record_fills(sqs_event(*events), None))
 
+    def record(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Serve an invocation of the fills queue."""
+        return recorder.record_fills(event, None)
+
     def deliver(self, sequence: Sequence[int], *events: Mapping[str, Any] | Posted) -> None:
         """Deliver events one by one in a sequence of their numbers."""
         for number in sequence:
