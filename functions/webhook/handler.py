@@ -38,7 +38,7 @@ UseCase = Callable[[Request, Sender, Any], Reply]
 
 def receive(event: Mapping[str, Any], _context: object) -> Reply:
     """Serve one request. Nothing raised leaves this function: every refusal is a problem document."""
-    place = ""
+    place = bot_id = ""
     try:
         request = request_of(event)
         if request.path == "/health":
@@ -46,9 +46,10 @@ def receive(event: Mapping[str, Any], _context: object) -> Reply:
         place, use_case, limit = _route(request)
         check_content(request, limit=limit)
         sender = service.identify(request.headers, request.body, collaborators.ports())
+        bot_id = sender.bot_id
         return use_case(request, sender, parse_json(request.body))
     except Exception as error:  # noqa: BLE001 - the edge: what gets past here is an answer without a reason
-        return _refuse(error, place)
+        return _refuse(error, place, bot_id)
 
 
 def _route(request: Request) -> tuple[str, UseCase, int]:
@@ -131,13 +132,14 @@ def _allow(method: str, request: Request) -> None:
         raise HttpError(405, f"only {method} is allowed here", "method", {"allow": method})
 
 
-def _refuse(error: Exception, place: str) -> Reply:
+def _refuse(error: Exception, place: str, bot_id: str) -> Reply:
     problem = problem_of(error)
     fields = {
         "status_code": problem.status,
         "problem": problem.slug,
         "field": problem.field,
         "route": place,
+        "bot_id": bot_id,
         "error_type": type(error).__name__,
         # Our own errors say what is wrong and never repeat what was sent; others may.
         "reason": str(error) if isinstance(error, LinkageError) else "",
