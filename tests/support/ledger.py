@@ -62,6 +62,11 @@ class LedgerDatabase:
         with psycopg.connect(self.server.dsn(database=self.name)) as connection:
             return connection.execute(query, parameters or None).fetchall()
 
+    def dictionaries(self, query: str, *parameters: object) -> list[dict[str, Any]]:
+        """Return what a query gives the superuser, by column."""
+        with psycopg.connect(self.server.dsn(database=self.name), row_factory=dict_row) as connection:
+            return connection.execute(query, parameters or None).fetchall()
+
     def drop(self) -> None:
         """Close what is open and remove the database."""
         for connection in self._connections:
@@ -106,7 +111,7 @@ class ToldLedger:
 
     def link(self, native: str) -> dict[str, Any] | None:
         """Return an order's link; None when it has none."""
-        rows = self._rows("SELECT * FROM trade_strategy_link WHERE order_id = %s", native)
+        rows = self.database.dictionaries("SELECT * FROM trade_strategy_link WHERE order_id = %s", native)
         return rows[0] if rows else None
 
     def disposition(self, native: str) -> tuple[str | None, str | None]:
@@ -127,13 +132,8 @@ class ToldLedger:
         self.ledger.connection.close()
 
     def _row(self, table: str, native: str) -> dict[str, Any]:
-        (row,) = self._rows(f"SELECT * FROM {table} WHERE order_id = %s", native)
+        (row,) = self.database.dictionaries(f"SELECT * FROM {table} WHERE order_id = %s", native)
         return row
-
-    def _rows(self, query: str, native: str) -> list[dict[str, Any]]:
-        dsn = self.database.server.dsn(database=self.database.name)
-        with psycopg.connect(dsn, row_factory=dict_row) as connection:
-            return connection.execute(query, (native,)).fetchall()  # type: ignore[arg-type]
 
 
 def batch_of(*told: Mapping[str, Any] | StoredSignal | BotRecord) -> FactBatch:
@@ -148,7 +148,12 @@ def batch_of(*told: Mapping[str, Any] | StoredSignal | BotRecord) -> FactBatch:
             event = EVENT.validate_python(dict(one))
             part = "fills" if one["type"] == "fill" else "order_events"
             parts[part].append(fact_text(event))
-    return FactBatch(**parts)
+    return FactBatch(
+        fills=parts["fills"],
+        order_events=parts["order_events"],
+        signals=parts["signals"],
+        bots=parts["bots"],
+    )
 
 
 def a_bot(bot_id: str, **fields: Any) -> BotRecord:
