@@ -29,8 +29,13 @@ def _settings() -> ReadLedgerSettings:
 
 
 @cache
+def _connection() -> LedgerConnection:
+    return LedgerConnection(_settings())
+
+
+@cache
 def _reader() -> PostgresLedgerReader:
-    return PostgresLedgerReader(LedgerConnection(_settings()))
+    return PostgresLedgerReader(_connection())
 
 
 def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -78,5 +83,7 @@ def _text(event: Mapping[str, Any], field: str) -> str:
 
 def forget() -> None:
     """Drop what was built from the settings, so that the next call reads them again."""
-    for cached in (_logger, _settings, _reader):
+    if _connection.cache_info().currsize:
+        _connection().close()
+    for cached in (_logger, _settings, _connection, _reader):
         cached.cache_clear()

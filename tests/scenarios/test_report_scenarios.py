@@ -1,0 +1,205 @@
+"""The scenarios of the report: the real handlers, a real PostgreSQL, and a mailbox in moto."""
+
+from __future__ import annotations
+
+import email
+import io
+import json
+from collections.abc import Iterator
+from email import policy
+from typing import Any
+
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from functions.report import handler, read
+from linkage.domain.errors import LedgerUnavailableError
+from linkage.runtime import aws
+from tests.scenarios.world import World
+from tests.support.dynamodb import REGION
+from tests.support.events import SNAPSHOT_A, fill, native_id, our_key
+
+RECIPIENTS = ("ada@example.com", "bob@example.com", "eve@example.com")
+WINDOW = {"start": "2026-11-22T18:00:00Z", "end": "2026-11-23T00:00:00Z"}
+FIRED = {"scheduled_time": "2026-11-23T00:00:03Z"}
+
+
+class InProcessLambda:
+    """Lambda's ``Invoke``, with ``read_ledger`` behind it."""
+
+    def invoke(self, **call: Any) -> dict[str, Any]:
+        """Answer as Lambda does, errors of the function included."""
+        assert call["FunctionName"] == "read-ledger"
+        try:
+            body, failed = read.read_ledger(json.loads(call["Payload"]), None), False
+        except Exception as error:  # noqa: BLE001 - Lambda turns everything that a function raises into a reply
+            body, failed = {"errorType": type(error).__name__, "errorMessage": str(error)}, True
+        reply = {"Payload": io.BytesIO(json.dumps(body).encode())}
+        return {**reply, "FunctionError": "Unhandled"} if failed else reply
+
+
+class Post:
+    """The mailbox of everybody."""
+
+    def __len__(self) -> int:
+        return len(self._messages())
+
+    def _messages(self) -> list[Any]:
+        return list(ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages)
+
+    def read(self) -> list[email.message.EmailMessage]:
+        """Return the mails that were sent."""
+        return [
+            email.message_from_string(message.raw_data, policy=policy.default) for message in self._messages()
+        ]
+
+
+@pytest.fixture
+def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    """Deploy the report functions into the scenario's world."""
+    settings = {
+        **world.database.settings("reader"),
+        "read_ledger_function": "read-ledger",
+        "table_name": world.table.name,
+        "sender": "linkage@example.com",
+        "recipients": ",".join(RECIPIENTS),
+        "configuration_set": "linkage-test",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
+    real = aws.client
+    monkeypatch.setattr(
+        aws, "client", lambda name, **limits: InProcessLambda() if name == "lambda" else real(name, **limits)
+    )
+    mail = real("sesv2")
+    mail.create_email_identity(EmailIdentity="linkage@example.com")
+    mail.create_configuration_set(ConfigurationSetName="linkage-test")
+    handler.forget()
+    read.forget()
+    yield Post()
+    handler.forget()
+    read.forget()
+
+
+def text_of(mail: email.message.EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_scenario_13_an_empty_window_is_reported_as_empty(post: Post) -> None:
+    reply = handler.send_report(FIRED, None)
+    assert reply["subject"] == "QUIET · no orders 18:00 to 00:00 · test"
+    mails = post.read()
+    assert len(mails) == 3
+    assert "No orders were executed." in text_of(mails[0])
+    assert "%" not in text_of(mails[0])
+
+
+def test_scenario_14_a_database_that_is_down_is_a_failure_and_not_a_mail(
+    world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_DB_PORT", "9")
+    with pytest.raises(LedgerUnavailableError):
+        handler.send_report(FIRED, None)
+    assert len(post) == 0
+    # The schedule's retry finds nothing claimed, and mails.
+    monkeypatch.setenv("LINKAGE_DB_PORT", str(world.database.server.port))
+    read.forget()
+    handler.send_report(FIRED, None)
+    assert len(post) == 3
+
+
+def test_scenario_15_several_recipients_get_one_mail_each_however_often_the_schedule_fires(
+    post: Post,
+) -> None:
+    replies = [handler.send_report(FIRED, None) for _ in range(3)]
+    assert [(len(reply["sent"]), reply["already_sent"]) for reply in replies] == [(3, 0), (0, 3), (0, 3)]
+    assert sorted(mail["To"] for mail in post.read()) == sorted(RECIPIENTS)
+
+
+def test_a_linked_and_a_lost_order_are_in_the_mail_with_their_evidence(world: World, post: Post) -> None:
+    world.signal(our_key(1), snapshot_id=str(SNAPSHOT_A))
+    world.stream()
+    world.fills(fill(native_id(1), client_order_id=our_key(1)))
+    world.fills(fill(native_id(2), "t2", client_order_id=our_key(2)))
+    world.let_grace_pass()
+    reply = handler.send_report({**WINDOW, "recipients": ["ada@example.com"]}, None)
+    assert reply["subject"] == "ACT: 1 lost since 18:00, bot sighook · test"
+    text = text_of(post.read()[0])
+    assert "roc_momo, buy 2.5 · sell 0.5" in text
+    assert "50 %   1 of 2" in text
+    assert f"linkage trace {native_id(2)}" in text
+
+
+def test_a_report_that_is_not_to_be_sent_is_only_returned(post: Post) -> None:
+    reply = handler.send_report({**WINDOW, "send": False}, None)
+    assert len(post) == 0
+    assert reply["html"].startswith("<!doctype html>")
+    assert set(reply["csv"]) == {"rates.csv", "orders.csv", "parameter_sets.csv"}
+
+
+def test_a_mail_that_ses_refuses_is_a_failure_and_can_be_tried_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_SENDER", "nobody@unverified.example")
+    handler.forget()
+    with pytest.raises(Exception, match="3 mails were not sent"):
+        handler.send_report(FIRED, None)
+    monkeypatch.setenv("LINKAGE_SENDER", "linkage@example.com")
+    handler.forget()
+    assert len(handler.send_report(FIRED, None)["sent"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"start": "2026-11-22T18:00:00Z"}, "start and end"),
+        ({"start": "2026-11-22T18:00:00", "end": "2026-11-22T19:00:00Z"}, "start"),
+        ({"start": "2026-11-22T19:00:00Z", "end": "2026-11-22T18:00:00Z"}, "before end"),
+        ({**WINDOW, "recipients": ["ada@example.com\r\nBcc: eve@example.com"]}, "mail address"),
+        ({**WINDOW, "recipients": ["ada"]}, "mail address"),
+        ({**WINDOW, "recipients": []}, "nobody"),
+        ({**WINDOW, "send": "no"}, "send"),
+        ({"recipient": "ada@example.com"}, "recipient"),
+    ],
+)
+def test_an_event_that_makes_no_sense_is_refused_and_mails_nobody(
+    post: Post, event: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Exception, match=words):
+        handler.send_report(event, None)
+    assert len(post) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({}, "op None"),
+        ({"op": "drop"}, "op 'drop'"),
+        ({"op": "rates"}, "start"),
+        ({"op": "rates", "start": "yesterday", "end": "2026-11-22T18:00:00Z"}, "yesterday"),
+        ({"op": "rates", "start": WINDOW["end"], "end": WINDOW["start"]}, "before end"),
+        ({"op": "trace"}, "id"),
+    ],
+)
+def test_read_ledger_refuses_what_it_does_not_understand(
+    post: Post, event: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Exception, match=words):
+        read.read_ledger(event, None)
+
+
+def test_read_ledger_answers_every_operation_with_json(world: World, post: Post) -> None:
+    world.signal(our_key(1), snapshot_id=str(SNAPSHOT_A))
+    world.stream()
+    world.fills(fill(native_id(1), client_order_id=our_key(1)))
+    events = [
+        {"op": "rates", **WINDOW}, {"op": "report", **WINDOW}, {"op": "verify"},
+        {"op": "trace", "id": native_id(1)}, {"op": "trace", "id": our_key(1)},
+    ]  # fmt: skip
+    answers = [json.loads(json.dumps(read.read_ledger(event, None))) for event in events]
+    assert all(answer["ok"] for answer in answers)
+    assert answers[2]["result"]["holds"]
+    assert answers[3]["result"]["orders"] == answers[4]["result"]["orders"]
