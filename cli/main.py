@@ -17,6 +17,7 @@ import cli.bot
 import cli.deploy
 import cli.local
 import cli.report
+import cli.secret
 import cli.sql
 import cli.switch
 import cli.trace
@@ -83,6 +84,7 @@ def options(
 app.add_typer(cli.local.app, name="local")
 app.add_typer(cli.bot.app, name="bot")
 app.add_typer(cli.switch.app, name="switch")
+app.add_typer(cli.secret.app, name="secret")
 cli.deploy.register(app)
 cli.report.register(app)
 cli.trace.register(app)

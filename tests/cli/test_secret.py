@@ -1,0 +1,79 @@
+"""``linkage secret rotate``: a new key in front, the one before still valid, neither of them shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.cloud import Cloud, CommandError, Options
+from cli.main import app
+from cli.secret import rotate_keys
+from linkage.adapters.secrets_keys import SecretKeys
+from tests.support.clock import FrozenClock
+
+OLD, OLDER = b"o" * 48, b"p" * 48
+
+
+class FakeSecrets:
+    """A Secrets Manager with one secret."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        """Answer as boto3 does."""
+        return {"SecretString": self.text}
+
+    def put_secret_value(self, **request: str) -> None:
+        """Keep the new text."""
+        self.text = request["SecretString"]
+
+
+class SecretCloud(Cloud):
+    """A stage that has a secret."""
+
+    def __init__(self, secrets: FakeSecrets) -> None:
+        super().__init__("test")
+        self._secrets = secrets
+
+    def client(self, service: str, **_: Any) -> Any:
+        """Return the secret's client."""
+        assert service == "secretsmanager"
+        return self._secrets
+
+    def output(self, name: str) -> str:
+        """Return the secret's name."""
+        return {"SecretArn": "s"}[name]
+
+
+def _text(*keys: bytes) -> str:
+    return json.dumps({"webhook_keys": ["whsec_" + base64.b64encode(key).decode() for key in keys]})
+
+
+def test_the_new_key_is_first_and_the_current_one_stays_valid() -> None:
+    secrets = FakeSecrets(_text(OLD, OLDER))
+    assert rotate_keys(secrets, "s") == 2
+    new, kept = SecretKeys("s", secrets, FrozenClock()).current()
+    assert kept == OLD
+    assert len(new) == 48
+    assert new not in (OLD, OLDER)
+
+
+def test_the_command_shows_no_key() -> None:
+    secrets = FakeSecrets(_text(OLD))
+    result = CliRunner().invoke(app, ["secret", "rotate"], obj=Options(cloud=SecretCloud(secrets)))
+    assert result.exit_code == 0
+    assert "2 are valid" in result.stdout
+    assert "whsec_" not in result.output
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"webhook_keys": ["placeholder"]}'])
+def test_a_secret_without_keys_is_left_as_it_is(text: str) -> None:
+    secrets = FakeSecrets(text)
+    with pytest.raises(CommandError):
+        rotate_keys(secrets, "s")
+    assert secrets.text == text
