@@ -169,7 +169,7 @@ class ServiceStack(Stack):
             _Sizes(512, 28),
         )
         self._grant_table(webhook, "GetItem", "BatchGetItem", "PutItem", "UpdateItem")
-        webhook.grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
+        self._grant_fills(webhook)
         webhook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         self.api.route_to(webhook)
 
@@ -225,7 +225,7 @@ class ServiceStack(Stack):
             )
         self._grant_table(self.functions["take_signals"], "PutItem")
         self._grant_table(self.functions["execute_orders"], "PutItem", "DeleteItem", "Query")
-        self.functions["execute_orders"].grant(["sqs:SendMessage"], [data.fills.queue.queue_arn])
+        self._grant_fills(self.functions["execute_orders"])
         if stage.broker:
             self._read_stream(
                 "BrokerSource", "take_signals", {"kind": {"S": ["signal"]}, "disposition": {"S": ["sent"]}}
@@ -377,6 +377,13 @@ class ServiceStack(Stack):
 
     def _grant_table(self, function: LinkageFunction, *operations: str) -> None:
         function.grant([f"dynamodb:{operation}" for operation in operations], [self._data.table.table_arn])
+
+    def _grant_fills(self, function: LinkageFunction) -> None:
+        actions = ["sqs:SendMessage"]
+        if self._stage.local is not None:
+            # In AWS the first action covers batches; the emulator asks for one that AWS does not have.
+            actions.append("sqs:SendMessageBatch")
+        function.grant(actions, [self._data.fills.queue.queue_arn])
 
     def _read_stream(self, construct_id: str, entry_point: str, new_image: Mapping[str, object]) -> None:
         data, function = self._data, self.functions[entry_point]
