@@ -120,12 +120,13 @@ def logs(
     """Show what the functions logged."""
     cloud = Cloud("local", state=LocalCloud.attach().state)
     client = cloud.client("logs")
-    seen: set[str] = set()
+    seen: set[tuple[object, ...]] = set()
     while True:
         for name, event in _log_events(client, function):
-            if event["eventId"] in seen or (grep and grep not in event["message"]):
+            line = (name, event["logStreamName"], event["timestamp"], event["message"])  # has no id here
+            if line in seen or (grep and grep not in event["message"]):
                 continue
-            seen.add(event["eventId"])
+            seen.add(line)
             if as_json:
                 print_json({"function": name, "at": event["timestamp"], "message": event["message"]})
             else:

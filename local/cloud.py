@@ -150,7 +150,9 @@ class LocalCloud:
         """Leave it running when this process ends; ``linkage local down`` ends it."""
         if self._supervisor is not None:
             self._tell("detach")
-            self._supervisor = None
+            supervisor, self._supervisor = self._supervisor, None
+            _close_pipes(supervisor)
+            supervisor.returncode = 0  # it is nobody's child any more: no warning that it still runs
 
     def down(self) -> None:
         """Stop everything and remove what the run wrote."""
@@ -275,12 +277,16 @@ def _await_start(process: subprocess.Popen[bytes], folder: Path) -> LocalState:
 
 def _let_go(process: subprocess.Popen[bytes]) -> None:
     """Close the pipe: the supervisor stops everything, also if this process does not wait for it."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+    _close_pipes(process)
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()

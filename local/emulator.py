@@ -95,6 +95,8 @@ class Emulator:
                     "-m",
                     "hypercorn",
                     "ministack.app:app",
+                    "--workers",
+                    "0",
                     "--keep-alive",
                     "75",
                     "--bind",

@@ -118,14 +118,10 @@ class Supervisor:
             signal_group(group, signal.SIGKILL)
         for pid in descendants(os.getpid()):
             _kill(pid)
-        # Out of the way first: the next local cloud of this folder need not wait for the removal.
-        ended = self.folder.with_name(f"{RUN_FOLDER}-{os.getpid()}-ended")
-        if self.folder.exists():
-            self.folder.rename(ended)
+        shutil.rmtree(self.folder, ignore_errors=True)
         current = LocalState.load(self.directory)
         if current is not None and current.supervisor_pid == os.getpid():
             current.forget()
-        shutil.rmtree(ended, ignore_errors=True)
 
     def _obey(self, line: str) -> bool:
         """Do what a line says; False when the owner lets go."""
@@ -149,7 +145,8 @@ def supervise(directory: Path, *, emulator_port: int, plain_port: int, postgres_
     try:
         with _only_one(directory):
             try:
-                supervisor.folder.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(supervisor.folder, ignore_errors=True)  # of one that was killed
+                supervisor.folder.mkdir(parents=True)
                 _say({"ready": asdict(supervisor.start())})
                 supervisor.watch()
             finally:
