@@ -95,31 +95,26 @@ def rsi(closes: Floats, period: int) -> Floats:
     Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978), section VI: the first averages
     are plain means, each later one is (previous × (period - 1) + present) / period.
     """
-    result = np.full_like(closes, np.nan)
     if len(closes) <= period:
-        return result
+        return np.full_like(closes, np.nan)
     change = closes[1:] - closes[:-1]
-    gains, losses = np.maximum(change, 0.0), np.maximum(-change, 0.0)
-    gain, loss = gains[0].copy(), losses[0].copy()
+    gain = _wilder(np.maximum(change, 0.0), period)
+    total = gain + _wilder(np.maximum(-change, 0.0), period)
+    strength = 100.0 * (gain / np.where(total > 0, total, 1.0))
+    return np.concatenate([np.full_like(closes[:1], np.nan), np.where(total == 0, 50.0, strength)])
+
+
+def _wilder(values: Floats, period: int) -> Floats:
+    result = np.full_like(values, np.nan)
+    present = values[0].copy()
     for bar in range(1, period):
-        gain += gains[bar]
-        loss += losses[bar]
-    gain /= period
-    loss /= period
-    result[period] = _strength(gain, loss)
-    for bar in range(period, len(change)):
-        gain = (gain * (period - 1) + gains[bar]) / period
-        loss = (loss * (period - 1) + losses[bar]) / period
-        result[bar + 1] = _strength(gain, loss)
+        present += values[bar]
+    present /= period
+    result[period - 1] = present
+    for bar in range(period, len(values)):
+        present = (present * (period - 1) + values[bar]) / period
+        result[bar] = present
     return result
-
-
-def _strength(gain: Floats, loss: Floats) -> Floats:
-    total = gain + loss
-    moved = total > 0
-    return np.where(
-        moved, 100.0 * (gain / np.where(moved, total, 1.0)), np.where(np.isnan(total), np.nan, 50.0)
-    )
 
 
 def ema(values: Floats, period: int, *, start: int = 0) -> Floats:
@@ -158,22 +153,13 @@ def atr(highs: Floats, lows: Floats, closes: Floats, period: int) -> Floats:
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978), section III.
     """
-    result = np.full_like(closes, np.nan)
     if len(closes) <= period:
-        return result
+        return np.full_like(closes, np.nan)
     previous = closes[:-1]
     ranges = np.maximum(
         highs[1:] - lows[1:], np.maximum(np.abs(highs[1:] - previous), np.abs(lows[1:] - previous))
     )
-    present = ranges[0].copy()
-    for bar in range(1, period):
-        present += ranges[bar]
-    present /= period
-    result[period] = present
-    for bar in range(period, len(ranges)):
-        present = (present * (period - 1) + ranges[bar]) / period
-        result[bar + 1] = present
-    return result
+    return np.concatenate([np.full_like(closes[:1], np.nan), _wilder(ranges, period)])
 
 
 def roc(closes: Floats, period: int) -> Floats:
