@@ -89,8 +89,8 @@ def text_of(mail: email.message.EmailMessage) -> str:
 
 
 def test_scenario_13_an_empty_window_is_reported_as_empty(post: Post) -> None:
-    reply = handler.send_report(FIRED, None)
-    assert reply["subject"] == "QUIET · no orders 18:00 to 00:00 · test"
+    reply = handler.send_report({}, None)
+    assert reply["subject"] == "QUIET · no orders 12:00 to 18:00 · test"
     mails = post.read()
     assert len(mails) == 3
     assert "No orders were executed." in text_of(mails[0])

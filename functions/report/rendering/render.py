@@ -179,6 +179,12 @@ class _View:
         self.length = words.length_words(start, end)
         self.read_at = words.day_and_time(document.read_at, zone)
         self.zone_name = end.astimezone(zone).tzname() or "UTC"
+        utc = self.zone_name == "UTC"
+        self.times_note = (
+            "All times are in UTC."
+            if utc
+            else f"Times are in {self.zone_name}, in the attached CSV files in UTC."
+        )
         self.several_modes = len(document.modes) > 1
         # Silence has no rates: a row of dashes would only look like a table of zeros.
         quiet = verdict.level == "quiet"

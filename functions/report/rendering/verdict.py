@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from functions.report.rendering.words import (
@@ -63,11 +63,9 @@ def _words(document: ReportDocument, level: Level, zone: tzinfo) -> tuple[str, s
     if level == "act" and _defect_count(document):
         return _defect_words(document, zone)
     if level == "act":
-        orders = sum(mode.rates.executed.whole for mode in document.modes if not _expects(mode))
-        return (
-            f"ACT: {plural(orders, 'order')}, none expected",
-            f"{plural(orders, 'order')} executed, and no signal was expected for any.",
-        )
+        mode = next(mode for mode in document.modes if any(each.urgent for each in _nothing_expected(mode)))
+        orders = plural(mode.rates.executed.whole, "order")
+        return f"ACT: {orders}, none expected", f"{orders} executed, and no signal was expected for any."
     if level == "quiet":
         start, end = (clock_time(each, zone) for each in (document.period.start, document.period.end))
         return f"QUIET · no orders {start} to {end}", "No orders were executed."
@@ -79,9 +77,19 @@ def _words(document: ReportDocument, level: Level, zone: tzinfo) -> tuple[str, s
 
 
 def _headline(document: ReportDocument) -> str:
-    expected = sum(mode.rates.expected.whole for mode in document.modes)
-    executed = sum(mode.rates.executed.whole for mode in document.modes)
-    pending = sum(mode.rates.pending for mode in document.modes)
+    sentences = [_mode_sentence(mode) for mode in document.modes]
+    if len(sentences) <= 1:
+        return sentences[0] if sentences else "No orders were executed."
+    if all(mode.rates.expected.whole for mode in document.modes):
+        return f"All expected orders are linked, {' and '.join(mode.mode for mode in document.modes)}."
+    return " ".join(
+        f"{mode.mode.capitalize()}: {sentence[0].lower()}{sentence[1:]}"
+        for mode, sentence in zip(document.modes, sentences, strict=True)
+    )
+
+
+def _mode_sentence(mode: ModeReport) -> str:
+    expected, pending = mode.rates.expected.whole, mode.rates.pending
     if expected:
         all_of = (
             "The one expected order is" if expected == 1 else f"All {count(expected)} expected orders are"
@@ -90,8 +98,8 @@ def _headline(document: ReportDocument) -> str:
         return f"{all_of} linked{tail}."
     if pending:
         return f"{plural(pending, 'order')} pending, none overdue."
-    if executed:
-        return f"{plural(executed, 'order')} executed, none of a bot that sends signals."
+    if mode.rates.executed.whole:
+        return f"{plural(mode.rates.executed.whole, 'order')} executed, none of a bot that sends signals."
     return "No orders were executed."
 
 
@@ -110,22 +118,28 @@ def _defect_count(document: ReportDocument) -> int:
 
 
 def _defect_words(document: ReportDocument, zone: tzinfo) -> tuple[str, str]:
-    lost = sum(mode.rates.lost for mode in document.modes)
-    conflict = sum(mode.rates.conflict for mode in document.modes)
+    several = len(document.modes) > 1
+    what, headline = [], []
+    for mode in document.modes:
+        lost, conflict = mode.rates.lost, mode.rates.conflict
+        if not (lost or conflict):
+            continue
+        found = [f"{count(lost)} lost"] * bool(lost) + [f"{count(conflict)} in conflict"] * bool(conflict)
+        what.append(f"{mode.mode} {', '.join(found)}" if several else ", ".join(found))
+        orders = f"{mode.mode} order" if several else "order"
+        headline.append(f"{plural(lost + conflict, orders)} {'is' if lost + conflict == 1 else 'are'}")
     bots = sorted(
         (bot for mode in document.modes for bot in mode.bots if bot.lost or bot.conflict),
         key=lambda bot: -(bot.lost + bot.conflict),
     )
-    what = [f"{count(lost)} lost"] * bool(lost) + [f"{count(conflict)} in conflict"] * bool(conflict)
-    since = _since(bots)
     subject = f"ACT: {', '.join(what)}"
+    since = _since(bots)
     if since:
-        subject += f" since {clock_time(since, zone)}"
+        one_day = document.period.end - document.period.start <= timedelta(days=1)
+        subject += f" since {clock_time(since, zone) if one_day else day_and_time(since, zone)}"
     if bots:
         subject += f", {_bot_words(bots)}"
-    are = "is" if lost + conflict == 1 else "are"
-    headline = f"{plural(lost + conflict, 'order')} {are} not linked, and should be."
-    return subject, headline
+    return subject, f"{' and '.join(headline)} not linked, and should be."
 
 
 def _bot_words(bots: Sequence[BotCount]) -> str:

@@ -130,7 +130,25 @@ def test_modes_stand_side_by_side_and_are_not_summed() -> None:
     assert "Linkage · live" in story
     assert "Linkage · paper" in story
     assert story.count("23 of 23") == 4
-    assert "46 of 46" not in story
+    assert "46" not in story
+    assert "All expected orders are linked, live and paper." in story
+
+
+def test_defects_of_two_modes_are_told_apart_in_the_subject() -> None:
+    live, paper = busy_document(), busy_document("paper")
+    document = live.model_copy(update={"modes": [*live.modes, *paper.modes]})
+    report = render(document, stage="prod")
+    assert report.subject.startswith(
+        "ACT: live 3 lost, 1 in conflict, paper 3 lost, 1 in conflict since 14:05"
+    )
+    assert "4 live orders are and 4 paper orders are not linked, and should be." in report.text
+
+
+def test_since_names_the_day_when_the_period_is_longer_than_one() -> None:
+    document = busy_document()
+    period = document.period.model_copy(update={"start": START - timedelta(days=6)})
+    report = render(document.model_copy(update={"period": period}), stage="prod")
+    assert "since 22 Nov 14:05" in report.subject
 
 
 @pytest.mark.parametrize("document", [busy_document(), calm_document(), empty_document(), hostile_document()])
