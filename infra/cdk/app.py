@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.cdk.node import use_own_node
+from aws_cdk import App, Tags, Validations
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-use_own_node()
-
-from aws_cdk import App, Tags, Validations  # noqa: E402 - jsii chooses its Node when it is imported
-from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # noqa: E402
-
-from infra.cdk.stacks.data import DataStack  # noqa: E402
-from infra.cdk.stacks.operations import OperationsStack  # noqa: E402
-from infra.cdk.stacks.service import ServiceStack  # noqa: E402
-from infra.cdk.stages import load_stage  # noqa: E402
+from infra.cdk.stacks.data import DataStack
+from infra.cdk.stacks.operations import OperationsStack
+from infra.cdk.stacks.service import ServiceStack
+from infra.cdk.stages import load_stage
 
 
 def build_app(**arguments: Any) -> App:
