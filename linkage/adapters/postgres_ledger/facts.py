@@ -279,6 +279,9 @@ ON CONFLICT (strategy, arm, activated_at) DO NOTHING
 """
 )
 
+REBUILD_ACTIVATIONS = (LOCK_ACTIVATIONS, ACTIVATE, CLOSE_ACTIVATIONS, OPEN_ACTIVATIONS)
+"""In this order: an activation that ends makes room for the one that is open."""
+
 BOTS: LiteralString = (
     """
 WITH incoming AS MATERIALIZED (

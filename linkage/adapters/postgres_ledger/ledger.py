@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -132,41 +132,47 @@ def _batch(rows: Iterable[tuple[str, str]], quarantined: Sequence[QuarantinedEve
 
 
 def _record(connection: Connection, batch: FactBatch) -> Recorded:
-    inserts: dict[str, Cursor] = {}
     with connection.pipeline(), connection.transaction():
-        connection.execute(_BY_KEY)
-        if batch.fills or batch.order_events:
-            if batch.fills:
-                inserts["fills"] = connection.execute(facts.FILLS, [_array(batch.fills)])
-            if batch.order_events:
-                inserts["order_events"] = connection.execute(facts.EVENTS, [_array(batch.order_events)])
-            if batch.fills:
-                connection.execute(facts.FILL_CONFLICTS)
-            connection.execute(derive.INSERT_NEW)
-            connection.execute(derive.LOCK)
-            connection.execute(derive.UPDATE)
-        if batch.signals:
-            inserts["signals"] = connection.execute(facts.SIGNALS, [_array(batch.signals)])
-        if batch.snapshots:
-            inserts["snapshots"] = connection.execute(facts.SNAPSHOTS, [_array(batch.snapshots)])
-            connection.execute(facts.LOCK_SNAPSHOTS)
-            connection.execute(facts.DESCRIBE)
-        if batch.runs:
-            inserts["runs"] = connection.execute(facts.RUNS, [_array(batch.runs)])
-            connection.execute(facts.LOCK_ACTIVATIONS)
-            connection.execute(facts.ACTIVATE)
-            connection.execute(facts.CLOSE_ACTIVATIONS)
-            connection.execute(facts.OPEN_ACTIVATIONS)
-        if batch.bots:
-            inserts["bots"] = connection.execute(facts.BOTS, [_array(batch.bots)])
-        if batch.switches:
-            inserts["switches"] = connection.execute(facts.SWITCHES, [_array(batch.switches)])
-        if batch.quarantined:
-            connection.execute(facts.QUARANTINE, [json.dumps([_aside(event) for event in batch.quarantined])])
+        inserts = record_statements(connection, batch)
     answers = {part: cursor.fetchone() or () for part, cursor in inserts.items()}
     new = sum(int(answer[0]) for answer in answers.values())
     total = len(batch) - len(batch.quarantined)
     return Recorded(_touched(answers), new, total - new)
+
+
+def record_statements(connection: Connection, batch: FactBatch) -> Mapping[str, Cursor]:
+    """Send the first step's statements within the caller's transaction.
+
+    Returns:
+        by part of the batch, the cursor with what was inserted.
+    """
+    inserts: dict[str, Cursor] = {}
+
+    def insert(part: str, statement: LiteralString, texts: Sequence[str]) -> bool:
+        if texts:
+            inserts[part] = connection.execute(statement, [_array(texts)])
+        return bool(texts)
+
+    connection.execute(_BY_KEY)
+    has_fills = insert("fills", facts.FILLS, batch.fills)
+    has_events = insert("order_events", facts.EVENTS, batch.order_events)
+    if has_fills:
+        connection.execute(facts.FILL_CONFLICTS)
+    if has_fills or has_events:
+        for statement in (derive.INSERT_NEW, derive.LOCK, derive.UPDATE):
+            connection.execute(statement)
+    insert("signals", facts.SIGNALS, batch.signals)
+    if insert("snapshots", facts.SNAPSHOTS, batch.snapshots):
+        connection.execute(facts.LOCK_SNAPSHOTS)
+        connection.execute(facts.DESCRIBE)
+    if insert("runs", facts.RUNS, batch.runs):
+        for statement in facts.REBUILD_ACTIVATIONS:
+            connection.execute(statement)
+    insert("bots", facts.BOTS, batch.bots)
+    insert("switches", facts.SWITCHES, batch.switches)
+    if batch.quarantined:
+        connection.execute(facts.QUARANTINE, [json.dumps([_aside(event) for event in batch.quarantined])])
+    return inserts
 
 
 def _touched(answers: Mapping[str, tuple[Any, ...]]) -> Touched:

@@ -1,0 +1,202 @@
+"""Two recorders at once. The moment at which they meet is forced with locks, never with sleeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from linkage.adapters.postgres_connection import connect
+from linkage.adapters.postgres_ledger import links
+from linkage.adapters.postgres_ledger.ledger import record_statements
+from linkage.adapters.postgres_verify import verify
+from linkage.domain.facts import FactBatch
+from linkage.runtime.settings import DatabaseSettings
+from tests.support.events import fill, native_id, order, our_key, signal
+from tests.support.ledger import LedgerDatabase, ToldLedger, batch_of
+
+A, B = native_id(1), native_id(2)
+KEY, SIGNAL = our_key(1), signal(our_key(1))[1]
+
+
+@pytest.fixture
+def two(ledger_database: LedgerDatabase) -> Iterator[tuple[ToldLedger, ToldLedger]]:
+    """Two recorders of one ledger."""
+    recorders = ToldLedger.open(ledger_database), ToldLedger.open(ledger_database)
+    yield recorders
+    for recorder in recorders:
+        recorder.close()
+
+
+@contextmanager
+def held(told: ToldLedger, statement: str, *parameters: object) -> Iterator[psycopg.Connection]:
+    """Hold the locks of a statement until the block ends."""
+    connection = told.database.connect("recorder", autocommit=False)
+    connection.execute(statement.encode(), parameters or None)
+    try:
+        yield connection
+    finally:
+        connection.rollback()
+
+
+def wait_until_blocked(told: ToldLedger, number: int = 1) -> None:
+    """Return when that many sessions of the database wait for a lock."""
+    question = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = %s AND cardinality(pg_blocking_pids(pid)) > 0
+    """
+    while told.database.rows(question, told.database.name)[0][0] < number:
+        pass
+
+
+@contextmanager
+def running(work: Callable[[], object]) -> Iterator[list[Any]]:
+    """Do work in another thread and join it at the end; its result is the list's only element."""
+    results: list[Any] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield results
+    finally:
+        thread.join(timeout=60)
+    assert not failures, failures
+
+
+def assert_holds(told: ToldLedger) -> None:
+    """Check all invariants of the ledger."""
+    with connect(DatabaseSettings(**told.database.settings("reader"))) as connection:
+        assert [check for check in verify(connection) if not check.holds] == []
+
+
+def test_two_first_fills_of_one_order_at_the_same_instant_both_count(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    with one.database.connect("recorder", autocommit=False) as first:
+        # The first recorder is stopped after its facts and its order, before it commits.
+        record_statements(first, batch_of(fill(A, "t1")))
+        with running(lambda: other.tell(fill(A, "t2"))):
+            wait_until_blocked(one)
+            first.commit()
+    assert one.order(A)["filled_quantity"] == 2
+    assert_holds(one)
+
+
+def test_a_signal_and_its_fill_that_commit_at_the_same_instant_meet(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    with (
+        held(one, "LOCK TABLE trade_records IN EXCLUSIVE MODE") as gate,
+        running(lambda: one.tell(fill(A, client_order_id=KEY))),
+        running(lambda: other.tell(SIGNAL)),
+    ):
+        wait_until_blocked(one, 2)
+        gate.rollback()
+    assert one.link(A) is not None
+    assert_holds(one)
+
+
+def test_the_second_steps_of_a_signal_and_a_fill_wait_for_each_other(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    touched_by_fill = one.ledger.record(batch_of(fill(A, client_order_id=KEY))).touched
+    with one.database.connect("recorder", autocommit=False) as stale:
+        # This step has locked the order and seen no signal; it will find nothing to link.
+        stale.execute(links.LOCK_FAMILY, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
+        assert stale.execute(links.RESOLVE).fetchall() != []
+        with running(lambda: other.tell(SIGNAL)) as resolved:
+            wait_until_blocked(one)
+            stale.commit()
+    assert [made.order_id for made in resolved[0].made] == [A]
+    assert one.link(A) is not None
+
+
+def test_a_parent_and_its_child_that_commit_at_the_same_instant_meet(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    one.tell(SIGNAL)
+    parent = order(A, "filled", client_order_id=KEY)
+    child = order(B, "filled", side="sell", parent_order_id=A, trigger="stop_loss")
+    with (
+        held(one, "LOCK TABLE trade_records IN EXCLUSIVE MODE") as gate,
+        running(lambda: one.tell(parent)),
+        running(lambda: other.tell(child)),
+    ):
+        wait_until_blocked(one, 2)
+        gate.rollback()
+    assert (one.link(B) or {})["method"] == "parent"
+    assert_holds(one)
+
+
+def test_four_recorders_telling_the_same_batches_lose_nothing(ledger_database: LedgerDatabase) -> None:
+    recorders = [ToldLedger.open(ledger_database) for _ in range(4)]
+    numbers = range(30)
+    signals = [signal(our_key(number))[1] for number in numbers]
+    fills = [
+        fill(native_id(number // 3), f"t{number}", client_order_id=our_key(number // 3)) for number in numbers
+    ]
+    batches: list[list[Any]] = [[*signals[at : at + 6], *fills[at : at + 6]] for at in range(0, 30, 6)]
+
+    def deliver(number: int) -> None:
+        turned = batches[number:] + batches[:number]
+        for batch in turned if number % 2 else [list(reversed(batch)) for batch in turned]:
+            recorders[number].tell(*batch)
+
+    threads = [threading.Thread(target=deliver, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told = recorders[0]
+    assert told.database.rows("SELECT count(*), sum(filled_quantity) FROM trade_records") == [(10, 30)]
+    assert told.database.rows("SELECT count(*) FROM trade_strategy_link") == [(10,)]
+    assert_holds(told)
+    for recorder in recorders:
+        recorder.close()
+
+
+def test_a_step_that_meets_a_deadlock_is_begun_anew_and_counted(told: ToldLedger) -> None:
+    met: list[int] = []
+
+    def work(connection: psycopg.Connection[Any]) -> int:
+        met.append(1)
+        if len(met) == 1:
+            raise errors.DeadlockDetected
+        return len(connection.execute("SELECT 7").fetchall())
+
+    assert told.ledger.connection.run(work) == 1
+    assert told.ledger.deadlocks == 1
+
+
+def test_a_crash_between_the_steps_is_repaired_by_the_next_delivery(told: ToldLedger) -> None:
+    told.tell(SIGNAL)
+    told.ledger.record(batch_of(fill(A, client_order_id=KEY)))
+    assert told.link(A) is None
+    told.tell(fill(A, client_order_id=KEY))
+    assert told.link(A) is not None
+
+
+def test_a_crash_inside_the_first_step_leaves_nothing(told: ToldLedger) -> None:
+    with told.database.connect("recorder", autocommit=False) as crashing:
+        record_statements(crashing, batch_of(fill(A)))
+        crashing.rollback()
+    assert told.database.rows("SELECT count(*) FROM fills") == [(0,)]
+    assert told.ledger.record(FactBatch()).new_facts == 0
+    told.tell(fill(A))
+    assert told.order(A)["filled_quantity"] == 1
