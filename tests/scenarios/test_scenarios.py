@@ -188,7 +188,7 @@ def test_scenario_10_from_a_to_b_to_a_are_two_snapshots_and_three_activations(wo
         world.run(snapshot, f"2026-11-22T18:{minute:02}:00Z")
     world.stream()
     assert world.count("strategy_snapshots") == 2
-    activations = world.database.rows(
+    activations = world.rows(
         "SELECT snapshot_id, activated_at = '2026-11-22T18:10Z', deactivated_at IS NULL"
         " FROM strategy_activations ORDER BY activated_at"
     )
@@ -424,7 +424,7 @@ def test_scenario_25_one_trade_id_on_two_symbols_and_on_both_sides_of_a_self_tra
         fill(O1, "t9", side="buy", quantity="3"),
         fill(O2, "t9", side="sell", quantity="3"),
     )
-    quantities = world.database.rows("SELECT filled_quantity FROM trade_records ORDER BY 1")
+    quantities = world.rows("SELECT filled_quantity FROM trade_records ORDER BY 1")
     assert [int(quantity) for (quantity,) in quantities] == [1, 2, 3, 3]
     assert world.count("fills") == 4
 
@@ -512,7 +512,7 @@ def test_the_existing_bots_order_links_once_it_told_the_venues_id(world: World) 
     world.queued()
     world.fills(fill(O1, symbol="AVNT-USD"))
     assert world.links() == {O1: str(SNAPSHOT_A)}
-    ((described,),) = world.database.rows("SELECT parameters IS NOT NULL FROM strategy_snapshots")
+    ((described,),) = world.rows("SELECT parameters IS NOT NULL FROM strategy_snapshots")
     assert not described
 
 
@@ -521,7 +521,7 @@ def test_a_poisonous_event_is_kept_aside_at_first_sight_and_its_neighbours_are_r
     good, bad = fill(O1), fill(O2, quantity="1" * 60, price="0." + "0" * 50 + "1")
     assert world.fills([good, bad], "{", fill(O3, executed_at="yesterday")) == []
     assert world.order(O1)["filled_quantity"] == 1
-    reasons = [reason for (reason,) in world.database.rows("SELECT reason FROM quarantine")]
+    reasons = [reason for (reason,) in world.rows("SELECT reason FROM quarantine")]
     assert len(reasons) >= 2
 
 
@@ -547,7 +547,7 @@ def test_a_description_that_comes_after_the_link_fills_the_snapshot_in(world: Wo
     body = {"snapshot_id": str(SNAPSHOT_A), "strategy": "matrix", "parameters": {"rsi_buy": 30}}
     assert world.post("/v1/snapshots", body, bot="grid1")[0] == 200
     world.stream()
-    ((stored,),) = world.database.rows("SELECT parameters FROM strategy_snapshots")
+    ((stored,),) = world.rows("SELECT parameters FROM strategy_snapshots")
     assert stored["rsi_buy"] in (30, "30")
 
 
@@ -566,5 +566,5 @@ SELECT tr.symbol, tr.side, tr.order_time, tsl.buy_score, tsl.sell_score, tsl.tri
 FROM trade_records tr INNER JOIN trade_strategy_link tsl ON tr.order_id = tsl.order_id
 ORDER BY tr.order_time DESC LIMIT 5;
 """
-    assert len(world.database.rows(rate)) == 1
-    assert [row[-1] for row in world.database.rows(latest)] == [str(SNAPSHOT_A)[:8]]
+    assert len(world.rows(rate)) == 1
+    assert [row[-1] for row in world.rows(latest)] == [str(SNAPSHOT_A)[:8]]
