@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.cdk.bundling import ROOT
+from infra.cdk.constructs.metrics import SERIES
+from infra.cdk.constructs.saved_queries import QUERIES
 from infra.cdk.stages import StageError, load_stage
 from tests.infra.assembly import Assembly
 from tests.infra.assertions import ALARMS
@@ -82,3 +84,23 @@ def test_reports_go_to_the_sender_when_nobody_else_is_named() -> None:
 def test_a_wrong_context_value_is_refused_by_name(context: dict[str, object], message: str) -> None:
     with pytest.raises(StageError, match=message):
         load_stage(context.get)
+
+
+@pytest.mark.parametrize(("metric", "service"), SERIES.items())
+def test_every_series_that_an_alarm_reads_is_emitted(metric: str, service: str) -> None:
+    assert f'"{metric}"' in _source(service) or f"{metric}=" in _source(service)
+    assert f'SERVICE = "{service}"' in _source(service)
+
+
+def test_every_message_that_a_saved_query_names_is_logged() -> None:
+    logged = _source("recorder") + _source("webhook")
+    named = {
+        name for query in QUERIES for line in query.lines for name in re.findall(r'"([A-Z][^"]+)"', line)
+    }
+    named.discard("REPORT")  # Lambda's own line
+    assert len(named) >= 5
+    assert {name for name in named if f'"{name}"' not in logged} == set()
+
+
+def _source(service: str) -> str:
+    return "".join(path.read_text() for path in sorted((ROOT / "functions" / service).glob("*.py")))
