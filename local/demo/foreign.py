@@ -107,6 +107,7 @@ class ForeignTrade:
             "venue": VENUE,
             "account": ACCOUNT,
             "order_id": self.order_id,
+            "size": str(self.quantity),
         }
         if self.course == "refused":
             told.update(status="rejected", venue_status="FAILED")

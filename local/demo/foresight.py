@@ -56,7 +56,7 @@ class Foreseen:
     decision: Decision
     snapshot_id: UUID
 
-    def key(self, deployment: Deployment, *, attempt: int = 0) -> str:
+    def key(self, deployment: Deployment) -> str:
         """Return the client_order_id that its order will have."""
         return make_client_order_id(
             OrderIntent(
@@ -68,7 +68,6 @@ class Foreseen:
                 side=self.decision.side,
                 bar_time=self.decision.bar_time,
                 leg="entry" if self.decision.side == "buy" else "exit",
-                attempt=attempt,
             )
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from uuid import UUID
@@ -17,12 +17,15 @@ from local.demo.life import VenueOrder, manual_orders, order_of
 from local.demo.market import PreparedMarket
 from local.demo.truth import LinkTruth, Notebook
 
+WITHHELD_ACCOUNT = "paper-2"
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """A decision of ours whose order trades long before its signal is posted.
 
-    It is a second attempt at a decision that the strategy makes, so that it has a key of its own.
+    The strategy makes the same decision for its own account; this one is for another account, so that it
+    has a key of its own and the paper broker leaves it alone.
     """
 
     foreseen: Foreseen
@@ -105,10 +108,11 @@ def _withheld(foreseen: Sequence[Foreseen], deployment: Deployment, half: dateti
     if not foreseen:
         raise InvalidInputError("the strategy decides nothing on this market; replay more bars", field="bars")
     chosen = next((each for each in foreseen if each.run >= half), foreseen[0])
-    key = chosen.key(deployment, attempt=1)
+    elsewhere = replace(deployment, account=WITHHELD_ACCOUNT)
+    key = chosen.key(elsewhere)
     order_id = str(UUID(int=Random(seed).getrandbits(128), version=4))  # noqa: S311 - a repeatable plan
     order = order_of(
-        chosen.decision, key, venue=deployment.venue, account=deployment.account, order_id=order_id
+        chosen.decision, key, venue=elsewhere.venue, account=elsewhere.account, order_id=order_id
     )
     return Withheld(chosen, key, order)
 

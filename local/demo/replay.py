@@ -101,9 +101,7 @@ class Replay:
         """
         last = self.plan.market.runs[-1]
         self._deliveries.deliver(all_of_them=True)
-        wait_until("the broker has every signal", self._broker_has_all)
-        for _ in range(2):
-            self._invoke_at("BrokerExecuteOrdersFunction", last)
+        wait_until("each signal has its order", lambda: self._all_placed(last))
         self._quiet()
         self._deliveries.repeat(self._some_fills_again())
         self._deliveries.deliver(all_of_them=True)
@@ -130,7 +128,7 @@ class Replay:
             "client_order_id": key,
             "snapshot_id": str(withheld.foreseen.snapshot_id),
             "venue": self.plan.deployment.venue,
-            "account": self.plan.deployment.account,
+            "account": withheld.order.account,
             "strategy": STRATEGY,
             "symbol": decision.symbol,
             "side": decision.side,
@@ -181,9 +179,14 @@ class Replay:
     def _invoke_at(self, output_name: str, run: datetime) -> Any:
         return self.stage.invoke(output_name, {"scheduled_time": iso_utc(run)})
 
-    def _broker_has_all(self) -> bool:
-        kinds = self.stage.item_counts()
-        return kinds["paper"] >= self.counts.signals
+    def _all_placed(self, last: datetime) -> bool:
+        """Let the broker work, and tell whether it has made an order, or a refusal, of each signal."""
+        self._invoke_at("BrokerExecuteOrdersFunction", last)
+        rows = self.stage.query(
+            "SELECT count(*) AS placed FROM trade_records WHERE key_is_ours AND event_count > 0"
+        )
+        withheld = 1
+        return int(rows[0]["placed"]) >= self.counts.signals + withheld
 
     def _quiet(self) -> None:
         wait_until("the queue is empty", lambda: self.stage.queue_depth() == 0)
@@ -203,7 +206,8 @@ class Replay:
         """Return fills that the stream brought, as a poll finds them later."""
         rows = self.stage.query(
             "SELECT DISTINCT f.order_id, r.venue_order_id, f.fill_id, f.venue, f.account, f.kind, f.symbol,"
-            " f.side, f.price, f.quantity, f.quantity_unit, f.fee, f.fee_currency, f.executed_at"
+            " f.side, f.price, f.quantity, f.quantity_unit, f.fee, f.fee_currency,"
+            """ to_char(f.executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS executed_at"""
             " FROM counted_fills f JOIN fill_receipts r USING (order_id, fill_id, venue, account)"
             " WHERE f.kind = 'FILL' ORDER BY f.order_id, f.fill_id LIMIT 60"
         )
