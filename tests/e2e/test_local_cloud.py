@@ -163,8 +163,9 @@ def test_a_signed_signal_and_its_fill_become_a_link_and_a_mail(deployed: Deploye
 def test_the_existing_bots_post_is_kept_forwarded_and_linked_by_the_venues_order_id(
     deployed: Deployed, receiver: Receiver
 ) -> None:
+    name = f"matrix-{uuid4().hex[:8]}"
     added = deployed.command(
-        "bot", "add", "matrix", "--source", "bottrader", "--venue", "coinbase",
+        "bot", "add", name, "--source", "bottrader", "--venue", "coinbase",
         "--forward-url", receiver.url, "--json",
     )  # fmt: skip
     token = json.loads(added)["token"]
