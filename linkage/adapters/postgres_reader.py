@@ -44,6 +44,9 @@ LAST_LINKED = 5
 LAST_UNLINKED = 10
 MAX_ORDERS = 4_000
 """Orders in the CSV file. What a function may answer is limited to 6 MB."""
+MAX_SNAPSHOTS = 200
+MAX_PARAMETERS_LENGTH = 8_000
+"""In characters of JSON; longer ones are in the ledger, and in a trace."""
 MAX_STORIES = 10
 MODES = ("live", "paper", "unknown")
 TEST_MODE = "test"
@@ -223,7 +226,9 @@ _SNAPSHOTS: LiteralString = _in_window(
   GROUP BY 1, 2, 3
 )
 SELECT linked.mode, linked.snapshot_id, snapshot.label, snapshot.strategy, snapshot.code_version,
-       snapshot.parameters, linked.buys, linked.sells, linked.unpriced, linked.last_order_at,
+       CASE WHEN length(snapshot.parameters::text) <= %(parameters)s THEN snapshot.parameters END
+         AS parameters, count(*) OVER (PARTITION BY linked.mode) AS of_mode, linked.buys, linked.sells,
+       linked.unpriced, linked.last_order_at,
        coalesce((SELECT jsonb_agg(jsonb_build_object('currency', currency, 'bought', bought, 'sold', sold,
                                                      'fees', fees) ORDER BY currency)
                  FROM turnover t
@@ -235,7 +240,7 @@ FROM (
   FROM linked GROUP BY 1, 2
 ) linked
 JOIN strategy_snapshots snapshot USING (snapshot_id)
-ORDER BY linked.mode, linked.buys + linked.sells DESC, linked.snapshot_id
+ORDER BY linked.buys + linked.sells DESC, linked.mode, linked.snapshot_id LIMIT %(limit)s
 """
 )
 
@@ -266,7 +271,10 @@ def _report(connection: Connection, *, window: Window) -> ReportDocument:
             for name, (query, parameters) in {
                 "counts": (_COUNTS, bounds),
                 "signals": (_SIGNALS, bounds),
-                "snapshots": (_SNAPSHOTS, bounds),
+                "snapshots": (
+                    _SNAPSHOTS,
+                    {**bounds, "limit": MAX_SNAPSHOTS, "parameters": MAX_PARAMETERS_LENGTH},
+                ),
                 "linked": (_LAST_LINKED, {**bounds, "limit": LAST_LINKED}),
                 "unlinked": (_LAST_UNLINKED, {**bounds, "limit": LAST_UNLINKED}),
                 "orders": (_ORDERS, {**bounds, "limit": MAX_ORDERS}),
@@ -328,15 +336,16 @@ def _rates_by_mode(counts: Sequence[Row], signals: Sequence[Row]) -> list[ModeRa
 
 def _mode_report(rates: ModeRates, counts: Sequence[Row], snapshots: Sequence[Row]) -> ModeReport:
     of_mode = [row for row in counts if row["mode"] == rates.mode]
+    active = [row for row in snapshots if row["mode"] == rates.mode]
     return ModeReport(
         rates=rates,
         dispositions=_dispositions(of_mode),
         bots=_bots(of_mode),
         snapshots=[
             SnapshotActivity(**{**row, "turnover": [Turnover(**each) for each in row["turnover"]]})
-            for row in snapshots
-            if row["mode"] == rates.mode
+            for row in active
         ],
+        snapshots_total=active[0]["of_mode"] if active else 0,
     )
 
 

@@ -122,12 +122,13 @@ class SnapshotActivity(_Part):
 
 
 class ModeReport(_Part):
-    """Everything of one mode."""
+    """Everything of one mode. ``snapshots`` holds the busiest ones; ``snapshots_total`` counts all."""
 
     rates: ModeRates
     dispositions: list[DispositionCount] = Field(default_factory=list)
     bots: list[BotCount] = Field(default_factory=list)
     snapshots: list[SnapshotActivity] = Field(default_factory=list)
+    snapshots_total: int = 0
 
     @property
     def mode(self) -> str:

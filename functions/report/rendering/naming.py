@@ -54,7 +54,7 @@ def name_snapshots(snapshots: Iterable[Described]) -> dict[UUID, SnapshotName]:
         elif one.flat:
             names[one.snapshot_id] = SnapshotName(strategy or "parameters", words or f"set {short}")
         else:
-            names[one.snapshot_id] = SnapshotName(f"set {short}", "not described yet")
+            names[one.snapshot_id] = SnapshotName(f"set {short}", strategy or "not described yet")
     return names
 
 

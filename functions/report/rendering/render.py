@@ -209,7 +209,9 @@ class _View:
             tiles=_tiles(mode),
             bars=_bars(mode.dispositions),
             snapshots=[self._snapshot(each) for each in shown[:MAX_SNAPSHOTS]],
-            more_snapshots=_more(len(shown) - MAX_SNAPSHOTS, "more set", "parameter_sets.csv"),
+            more_snapshots=_more(
+                max(mode.snapshots_total, len(shown)) - MAX_SNAPSHOTS, "more set", _snapshots_file(mode)
+            ),
             bots=[_bot(each) for each in bots[:MAX_BOTS]],
             more_bots=_more(len(bots) - MAX_BOTS, "more bot", "orders.csv"),
         )
@@ -349,6 +351,11 @@ def _who(order: OrderRow) -> str:
 
 def _scores(buy: Decimal | None, sell: Decimal | None) -> str:
     return f"buy {words.number(buy)} · sell {words.number(sell)}"
+
+
+def _snapshots_file(mode: ModeReport) -> str:
+    # With more sets than a report can carry, only the ledger has them all.
+    return "parameter_sets.csv" if mode.snapshots_total <= len(mode.snapshots) else "the ledger"
 
 
 def _more(number: int, what: str, file: str) -> str:

@@ -314,3 +314,15 @@ def test_a_wrong_password_is_an_error_and_not_an_empty_report(ledger_database: L
     settings = DatabaseSettings(**{**ledger_database.settings("reader"), "db_password": SecretStr("wrong")})
     with pytest.raises(LedgerUnavailableError):
         PostgresLedgerReader(LedgerConnection(settings)).rates(WINDOW)
+
+
+def test_parameters_that_are_too_long_for_a_mail_stay_in_the_ledger(
+    rows: LedgerRows, reader: PostgresLedgerReader
+) -> None:
+    rows.bot("grid1")
+    rows.snapshot(parameters={"text": "x" * 9000})
+    rows.linked("a", 10)
+    mode = report_of(reader).modes[0]
+    assert (mode.snapshots[0].parameters, mode.snapshots_total) == (None, 1)
+    story: Any = reader.trace("a")
+    assert len(story["orders"][0]["snapshot"]["parameters"]["text"]) == 9000
