@@ -39,7 +39,7 @@ def only(decided: Decided) -> Decision:
     return decided.decisions[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     back=st.integers(1, 20),
@@ -62,7 +62,7 @@ def test_no_later_bar_changes_a_decision(seed: int, back: int, noise: float) -> 
     assert decisions[0] == decisions[1] == decisions[2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_symbol_is_decided_alike_alone_and_among_others(seed: int) -> None:
     rows = {f"S{number}-USD": random_rows(120, seed + number) for number in range(5)}

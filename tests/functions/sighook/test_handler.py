@@ -1,0 +1,100 @@
+"""The entry point of sighook, on the event that the schedule sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.sighook import collaborators
+from functions.sighook.handler import run_strategy
+from linkage.domain.errors import InvalidInputError, RefusedError
+from tests.functions.sighook.test_service import World
+
+EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "schedule.json").read_text())
+ENVIRONMENT = {
+    "STAGE": "test",
+    "WEBHOOK_URL": "http://127.0.0.1:9",
+    "TABLE_NAME": "linkage-test",
+    "SECRET_ID": "linkage/test",
+    "PARAMETERS_NAME": "/linkage/test/parameters",
+    "MARKET": "simulation:1",
+    "SYMBOLS": "A-USD,B-USD",
+}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(f"LINKAGE_{name}", value)
+    collaborators.forget()
+    world = World()
+    monkeypatch.setattr(collaborators, "ports", lambda: world.ports)
+    yield world
+    monkeypatch.undo()
+    collaborators.forget()
+
+
+def metric_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert len(said) == 1
+    found: dict[str, Any] = said[0]
+    return found
+
+
+def test_a_run_replies_logs_and_counts_what_it_did(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = run_strategy(EVENT, None)
+    metrics = metric_line(capsys)
+
+    assert (reply["run"], reply["sent"], reply["repeated"], reply["symbols_seen"]) == ("completed", 2, 0, 2)
+    assert set(reply["keys"]) == set(world.sink.bodies)
+    assert caplog.messages == ["Run completed"]
+    assert (metrics["RunsCompleted"], metrics["SignalsSent"]) == ([1.0], [2.0])
+
+
+def test_a_second_event_of_the_same_schedule_is_skipped(world: World) -> None:
+    run_strategy(EVENT, None)
+
+    assert run_strategy(EVENT, None)["reason"] == "repeated"
+
+
+def test_a_bad_document_is_logged_with_its_field_and_counted(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    world.parameters.text = "rsi_bye = 30"
+    run_strategy(EVENT, None)
+
+    refused = next(record for record in caplog.records if record.message == "Parameters refused")
+    assert vars(refused)["field"] == "rsi_bye"
+    assert metric_line(capsys)["ParametersInvalid"] == [1.0]
+
+
+def test_a_refused_signal_fails_the_invocation_once(world: World) -> None:
+    world.sink.refused = {"A-USD"}
+    with pytest.raises(RefusedError):
+        run_strategy(EVENT, None)
+
+    assert run_strategy(EVENT, None)["reason"] == "repeated"
+    assert len(world.sink) == 1
+
+
+@pytest.mark.parametrize("event", [{}, {"scheduled_time": "<aws.scheduler.scheduled-time>"}])
+def test_an_event_without_a_time_is_refused(world: World, event: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        run_strategy(event, None)
+
+
+def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**ENVIRONMENT, "REPLAY": "true"}.items():
+        monkeypatch.setenv(f"LINKAGE_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    collaborators.forget()
+
+    assert collaborators.ports().market.symbols()
+    assert collaborators.deployment().replay
+    collaborators.forget()
