@@ -94,12 +94,8 @@ Symbols may stay as TradingView spells them (COINBASE:BTCUSD). See docs/bots.md.
 _FREQTRADE = (
     "/v1/signals",
     f"""
-freqtrade's own webhooks cannot set a header. Paste the mixin of docs/bots.md into the strategy's file,
-add it to the strategy's bases, and set in the bot's environment:
-  LINKAGE_URL={{api}}
-  LINKAGE_TOKEN={{token}}
-
-What it posts before an order:
+freqtrade's own webhooks cannot set a header and carry no key. Post from the strategy itself, in
+confirm_trade_entry and confirm_trade_exit, before the order is placed:
 {_SIGNAL}
 """,
 )
