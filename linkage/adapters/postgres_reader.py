@@ -71,11 +71,9 @@ class PostgresLedgerReader:
         """Return the three rates of a window with their counts; ``RatesDocument`` as JSON-ready mapping."""
 
         def read(connection: Connection) -> RatesDocument:
-            counts = _rows(connection, _COUNTS, _bounds(window))
-            signals = _rows(connection, _SIGNALS, _bounds(window))
-            return RatesDocument(
-                period=_period(window), read_at=_now(connection), modes=_rates_by_mode(counts, signals)
-            )
+            found = _parts(connection, _RATES_QUERY, window)
+            modes = _rates_by_mode(found["counts"], found["signals"])
+            return RatesDocument(period=_period(window), read_at=_now(connection), modes=modes)
 
         return self._read(read).model_dump(mode="json")
 
@@ -132,14 +130,16 @@ WITH in_window AS MATERIALIZED (
 """
 
 
-def _in_window(*parts: LiteralString) -> LiteralString:
-    """Return a query over the executed orders of a window."""
-    return _WINDOW + "".join(parts)
+def _in_window(**parts: LiteralString) -> LiteralString:
+    """Return one query for several parts, each as a list of objects, over one pass of the window."""
+    columns = [
+        f"(SELECT coalesce(json_agg(x), '[]') FROM ({body}) x) AS {name}"  # noqa: S608 - constants of this file
+        for name, body in parts.items()
+    ]
+    return _WINDOW + "SELECT " + ", ".join(columns)
 
 
-# The view asks for each order which bot it belongs to; everything that is counted comes from one pass.
-_COUNTS: LiteralString = _in_window(
-    """
+_COUNTS: LiteralString = """
 SELECT mode, disposition, reason,
        -- An external order is nobody's, also on an account on which only one bot trades.
        CASE WHEN disposition <> 'external' THEN in_window.bot_id END AS bot_id,
@@ -148,7 +148,6 @@ SELECT mode, disposition, reason,
 FROM in_window LEFT JOIN trade_strategy_link link USING (order_id)
 GROUP BY 1, 2, 3, 4
 """
-)
 
 _SIGNALS: LiteralString = """
 SELECT coalesce(bot.mode, 'unknown') AS mode,
@@ -180,16 +179,18 @@ LEFT JOIN strategy_snapshots snapshot ON snapshot.snapshot_id = link.snapshot_id
 WHERE w.mode <> 'test'
 """
 
-_ORDERS: LiteralString = _in_window(_ORDER_COLUMNS, "ORDER BY tr.order_time DESC, w.order_id LIMIT %(limit)s")
-_LAST_LINKED: LiteralString = _in_window(
-    _ORDER_COLUMNS, "AND w.disposition = 'linked' ORDER BY tr.order_time DESC, w.order_id LIMIT %(limit)s"
+_ORDERS: LiteralString = _ORDER_COLUMNS + "ORDER BY tr.order_time DESC, w.order_id LIMIT %(orders)s"
+_LAST_LINKED: LiteralString = (
+    _ORDER_COLUMNS + "AND w.disposition = 'linked' ORDER BY tr.order_time DESC, w.order_id LIMIT %(linked)s"
 )
 
 # A hint is a question to a person and never a link: a signal without an order, same symbol and side.
-_LAST_UNLINKED: LiteralString = _in_window(
-    ", latest AS (",
-    _ORDER_COLUMNS,
-    """AND w.disposition <> 'linked' ORDER BY tr.order_time DESC, w.order_id LIMIT %(limit)s)
+_LAST_UNLINKED: LiteralString = "".join(
+    (
+        "WITH latest AS (",
+        _ORDER_COLUMNS,
+        "AND w.disposition <> 'linked' ORDER BY tr.order_time DESC, w.order_id LIMIT %(unlinked)s)",
+        """
 SELECT latest.*, hint.client_order_id AS hint
 FROM latest LEFT JOIN LATERAL (
   SELECT s.client_order_id FROM strategy_signals s
@@ -201,12 +202,12 @@ FROM latest LEFT JOIN LATERAL (
 ) hint ON true
 ORDER BY latest.order_time DESC, latest.order_id
 """,
+    )
 )
 
 # Values in the currency in which the instrument is quoted, fees in their own; never added up across.
-_SNAPSHOTS: LiteralString = _in_window(
-    """
-, linked AS (
+_SNAPSHOTS: LiteralString = """
+WITH linked AS (
   SELECT w.mode, link.snapshot_id, tr.side, tr.order_time, tr.notional, tr.fee, tr.fee_currency, tr.fees,
          coalesce(nullif(split_part(split_part(tr.symbol, ':', 1), '-', 2), ''), '?') AS currency
   FROM in_window w JOIN trade_records tr USING (order_id) JOIN trade_strategy_link link USING (order_id)
@@ -240,9 +241,8 @@ FROM (
   FROM linked GROUP BY 1, 2
 ) linked
 JOIN strategy_snapshots snapshot USING (snapshot_id)
-ORDER BY linked.buys + linked.sells DESC, linked.mode, linked.snapshot_id LIMIT %(limit)s
+ORDER BY linked.buys + linked.sells DESC, linked.mode, linked.snapshot_id LIMIT %(snapshots)s
 """
-)
 
 _BESIDE: LiteralString = """
 SELECT clock_timestamp() AS read_at,
@@ -263,25 +263,35 @@ SELECT clock_timestamp() AS read_at,
 """
 
 
+# The view decides for each order which bot it belongs to. That is most of the work, and done once.
+_RATES_QUERY: LiteralString = _in_window(counts=_COUNTS, signals=_SIGNALS)
+_REPORT_QUERY: LiteralString = _in_window(
+    counts=_COUNTS,
+    signals=_SIGNALS,
+    snapshots=_SNAPSHOTS,
+    linked=_LAST_LINKED,
+    unlinked=_LAST_UNLINKED,
+    orders=_ORDERS,
+)
+_LIMITS: Mapping[str, int] = {
+    "snapshots": MAX_SNAPSHOTS,
+    "parameters": MAX_PARAMETERS_LENGTH,
+    "linked": LAST_LINKED,
+    "unlinked": LAST_UNLINKED,
+    "orders": MAX_ORDERS,
+}
+
+
+def _parts(connection: Connection, query: LiteralString, window: Window) -> dict[str, list[Row]]:
+    (found,) = _rows(connection, query, {**_bounds(window), **_LIMITS})
+    for row in found["counts"]:
+        row["first_at"] = datetime.fromisoformat(row["first_at"])
+    return found
+
+
 def _report(connection: Connection, *, window: Window) -> ReportDocument:
-    bounds = _bounds(window)
-    with connection.pipeline():
-        cursors = {
-            name: connection.cursor(row_factory=dict_row).execute(query, parameters)
-            for name, (query, parameters) in {
-                "counts": (_COUNTS, bounds),
-                "signals": (_SIGNALS, bounds),
-                "snapshots": (
-                    _SNAPSHOTS,
-                    {**bounds, "limit": MAX_SNAPSHOTS, "parameters": MAX_PARAMETERS_LENGTH},
-                ),
-                "linked": (_LAST_LINKED, {**bounds, "limit": LAST_LINKED}),
-                "unlinked": (_LAST_UNLINKED, {**bounds, "limit": LAST_UNLINKED}),
-                "orders": (_ORDERS, {**bounds, "limit": MAX_ORDERS}),
-                "beside": (_BESIDE, bounds),
-            }.items()
-        }
-        found = {name: cursor.fetchall() for name, cursor in cursors.items()}
+    found = _parts(connection, _REPORT_QUERY, window)
+    found["beside"] = _rows(connection, _BESIDE, _bounds(window))
     beside = found["beside"][0]
     counts = found["counts"]
     tests = sum(row["orders"] for row in counts if row["mode"] == TEST_MODE)
