@@ -44,7 +44,7 @@ from local.state import LOG_FOLDER, ROOT, RUN_FOLDER, LocalState, local_director
 Progress = Callable[[str], None]
 
 HEALTHY_SECONDS = 60.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 120.0  # a run leaves some ten thousand files to remove
 
 
 class LocalCloudError(PermanentError):

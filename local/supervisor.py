@@ -118,10 +118,10 @@ class Supervisor:
             signal_group(group, signal.SIGKILL)
         for pid in descendants(os.getpid()):
             _kill(pid)
-        shutil.rmtree(self.folder, ignore_errors=True)
         current = LocalState.load(self.directory)
         if current is not None and current.supervisor_pid == os.getpid():
             current.forget()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _obey(self, line: str) -> bool:
         """Do what a line says; False when the owner lets go."""

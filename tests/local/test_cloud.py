@@ -22,9 +22,10 @@ from local.state import LocalState
 DEADLINE_SECONDS = 60.0
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from local.cloud import LocalCloud
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with LocalCloud.up(Path(sys.argv[1]), deploy=False) as cloud:
     print("up", flush=True)
     time.sleep(600)
