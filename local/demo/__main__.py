@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     source.add_argument("--candles", type=Path, help="folder of BASE-QUOTE_5m.csv.gz files to replay")
     source.add_argument("--exchange", help="an exchange whose public candles are replayed, by CCXT's name")
     parser.add_argument("--keep", action="store_true", help="leave the local cloud running")
-    parser.add_argument("--bars", type=int, default=288, help="how many 5-minute bars; default: one day")
+    parser.add_argument("--bars", type=int, default=144, help="how many 5-minute bars; default: half a day")
     parser.add_argument(
         "--seed", type=int, default=7, help="of the simulation, the foreign bot and the disorder"
     )

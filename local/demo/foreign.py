@@ -142,7 +142,7 @@ class ForeignTrade:
         return [json.dumps(body).encode() for body in reversed(bodies)]
 
 
-def plan(market: PreparedMarket, *, seed: int, share: float = 0.2) -> dict[datetime, list[ForeignTrade]]:
+def plan(market: PreparedMarket, *, seed: int, share: float = 0.3) -> dict[datetime, list[ForeignTrade]]:
     """Return what the foreign bot will do, by run.
 
     Args:

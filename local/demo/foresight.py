@@ -21,19 +21,24 @@ from local.demo.truth import LinkTruth
 
 DOCUMENTS = (
     """\
-# The demonstration's parameters: lower targets than the defaults, so that a day has many signals.
-score_buy_target = 3.5
+# The demonstration's parameters: lower targets than the defaults, so that half a day has many orders.
+score_buy_target = 2.5
 score_sell_target = 3.5
-cooldown_bars = 3
+min_indicators = 1
+cooldown_bars = 1
+take_profit = 0.012
+stop_loss = 0.01
 """,
     """\
-# Half-time: the other side is allowed sooner, for a lower score; stops are closer.
-score_buy_target = 3.2
-score_sell_target = 3.2
-cooldown_bars = 2
-hysteresis = 0.05
-take_profit = 0.015
-stop_loss = 0.01
+# Half-time: entries are market orders, exits need more, stops and targets are closer.
+score_buy_target = 2.5
+score_sell_target = 4.0
+min_indicators = 1
+cooldown_bars = 1
+hysteresis = 0.0
+entry_order_type = "market"
+take_profit = 0.01
+stop_loss = 0.008
 """,
 )
 
@@ -67,7 +72,6 @@ class Foreseen:
                 symbol=self.decision.symbol,
                 side=self.decision.side,
                 bar_time=self.decision.bar_time,
-                leg="entry" if self.decision.side == "buy" else "exit",
             )
         )
 

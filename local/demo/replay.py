@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ class Replay:
         self._behind = behind
         self._deliveries = Deliveries(stage.queue, seed=seed)
         self._token = ""
+        self._repeated_posts = 0
         self._keys = plan.keys()
 
     def register_foreign_bot(self) -> None:
@@ -80,18 +82,20 @@ class Replay:
             told: is called after each run.
         """
         document = ""
-        for run in self.plan.market.runs:
-            if self.plan.documents[run] != document:
-                document = self.plan.documents[run]
-                self.stage.set_parameters(document)
-            if run == self.plan.withheld.foreseen.run:
-                self._deliveries.add(self.plan.withheld.order.events())
-            self._live(run)
-            self._strategy(run)
-            self._invoke_at("BrokerExecuteOrdersFunction", run)
-            self._deliveries.deliver()
-            self.counts.duplicates = self._deliveries.duplicates
-            told(self.counts)
+        # At each scheduled time all of them move at once, as they do when a clock starts them.
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            for run in self.plan.market.runs:
+                if self.plan.documents[run] != document:
+                    document = self.plan.documents[run]
+                    self.stage.set_parameters(document)
+                moves = [
+                    pool.submit(self._strategy, run),
+                    pool.submit(self._invoke_at, "BrokerExecuteOrdersFunction", run),
+                    pool.submit(self._others, run),
+                ]
+                for move in moves:
+                    move.result()
+                told(self.counts)
 
     def finish(self) -> None:
         """Deliver what is still held back, let the broker end, and wait until nothing moves.
@@ -105,7 +109,7 @@ class Replay:
         self._quiet()
         self._deliveries.repeat(self._some_fills_again())
         self._deliveries.deliver(all_of_them=True)
-        self.counts.duplicates = self._deliveries.duplicates
+        self._count_duplicates()
         self._quiet()
 
     def disposition_of_withheld(self) -> str | None:
@@ -158,13 +162,20 @@ class Replay:
         """Return what the foreign bot's receiver did not get exactly once and unchanged."""
         return self._behind.differences(foreign.all_trades(self.plan.foreign))
 
-    def _live(self, run: datetime) -> None:
+    def _others(self, run: datetime) -> None:
+        if run == self.plan.withheld.foreseen.run:
+            self._deliveries.add(self.plan.withheld.order.events())
         for trade in self.plan.foreign.get(run, ()):
-            self.counts.duplicates += foreign.act(trade, self.stage.api, self._token)
+            self._repeated_posts += foreign.act(trade, self.stage.api, self._token)
             self.counts.foreign_orders += 1
         for order in self.plan.manual.get(run, ()):
             self._deliveries.add(order.events())
             self.counts.manual_orders += 1
+        self._deliveries.deliver()
+        self._count_duplicates()
+
+    def _count_duplicates(self) -> None:
+        self.counts.duplicates = self._repeated_posts + self._deliveries.duplicates
 
     def _strategy(self, run: datetime) -> None:
         reply = self._invoke_at("SighookFunction", run)
