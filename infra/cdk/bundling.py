@@ -220,6 +220,9 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
             # Another synth was faster. Its tree has the same key, so it is the same tree.
             if not folder.is_dir():
                 raise
+    for outdated in CACHE.glob(f"{bundle.group}-{target.name}-*"):
+        if outdated != folder:
+            shutil.rmtree(outdated, ignore_errors=True)
     return folder
 
 

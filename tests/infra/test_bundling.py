@@ -20,8 +20,10 @@ from infra.cdk.bundling import (
     BUNDLES,
     ROOT,
     Bundle,
+    Target,
     build,
     bundle_hash,
+    dependencies,
     host_target,
     lambda_target,
 )
@@ -185,6 +187,24 @@ def test_a_changed_file_changes_the_hash(
     with (tmp_path / changed).open("a") as file:
         file.write("# changed\n")
     assert bundle_hash(bundle, target) != before
+
+
+def test_a_changed_lock_replaces_the_tree_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(_bundle: Bundle, _target: Target, folder: Path) -> None:
+        (folder / "botocore" / "data").mkdir(parents=True)
+
+    bundle, target = BUNDLES["webhook"], Target("3.13", "somewhere", None)
+    monkeypatch.setattr(bundling, "ROOT", _checkout(bundle, tmp_path / "checkout"))
+    monkeypatch.setattr(bundling, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(bundling, "_install", install)
+    first = dependencies(bundle, target)
+    assert dependencies(bundle, target) == first
+    with bundle.lock.open("a") as lock:
+        lock.write("# changed\n")
+    assert list((tmp_path / "cache").iterdir()) == [dependencies(bundle, target)]
+    assert not first.exists()
 
 
 def test_code_for_lambda_is_compiled_where_its_python_is_installed(lambda_zips: dict[str, Path]) -> None:
