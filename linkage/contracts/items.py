@@ -9,7 +9,7 @@
 | token | ``TOKEN#<sha256 of the token, hex>`` | ``TOKEN`` | none; attribute ``bot_id`` |
 | switch | ``SWITCH`` | ``SWITCH#LINKING`` | ``SwitchRecord.fact_text()`` (the latest) |
 | state | ``STATE#<strategy>#<arm>`` | ``STATE`` | the strategy's own; attribute ``version`` |
-| paper | ``PAPER#<account>`` | ``ORDER#<client_order_id>``, ``BOOK#<symbol>`` | the paper broker's own; attribute ``version`` |
+| paper | ``PAPER#<account>`` | ``ORDER#<client_order_id>``, ``BOOK#<symbol>`` | the broker's own |
 | report | ``REPORT#<name>#<start>#<end>`` | ``RECIPIENT#<sha256 of the address>`` | none; a claim to mail |
 
 Every item has ``pk, sk, kind, received_at`` (ISO, UTC) and, where it expires, ``expires_at`` (epoch
