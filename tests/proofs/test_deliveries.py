@@ -21,7 +21,7 @@ from tests.support.crashes import POINTS, Crashes
 from tests.support.events import SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key
 from tests.support.queue import CrashError, EventSourceMapping, SqsQueue, new_queue
 
-ORDERS = int(os.environ.get("LINKAGE_PROOF_ORDERS", "240"))
+ORDERS = int(os.environ.get("LINKAGE_PROOF_ORDERS", "160"))
 """How many orders are invented; the full size, 50,000 deliveries, needs 9,000."""
 
 
