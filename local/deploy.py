@@ -197,7 +197,7 @@ class Deployment:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env=_tool_environment() | self.state.environment(),
+                env=_tool_environment() | self.state.environment() | self._scratch(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -209,6 +209,12 @@ class Deployment:
         finally:
             end_group(process)
             self.watcher(process.pid, False)
+
+    def _scratch(self) -> dict[str, str]:
+        """Where the tools put what they leave: into the run's folder, which goes, and into nobody's home."""
+        folder = self.assembly.parent / "deploy"
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"TMPDIR": str(folder), "CDK_HOME": str(folder / "cdk")}
 
     def _finish(self, process: subprocess.Popen[bytes], what: str) -> None:
         if process.wait() != 0:
