@@ -80,6 +80,18 @@ def test_a_w_completes_once_and_only_on_more_than_the_mean_volume() -> None:
     assert "W-Bottom" not in fired(double_bottom(3))
 
 
+def test_a_w_needs_a_rise_between_its_lows_and_says_how_large_it_was() -> None:
+    rows = rows_of(double_bottom())
+    rows[-1] = (*rows[-1][:4], 40.0)
+    strict = Parameters(min_swing=2.0)
+    usual = score(read_indicators(window_of(rows, PARAMETERS), PARAMETERS), 0)
+    larger = score(read_indicators(window_of(rows, strict), strict), 0)
+
+    assert Decimal("0.5") <= Decimal(str(usual.breakdown["W-Bottom"]["value"])) < 2
+    assert "W-Bottom" not in larger.buy_fired
+    assert larger.breakdown["W-Bottom"]["value"] is None
+
+
 def test_a_score_is_the_exact_sum_of_what_its_breakdown_says() -> None:
     result = score(read_indicators(window_of(rows_of(falling()), PARAMETERS), PARAMETERS), 0)
 
