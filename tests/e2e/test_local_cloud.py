@@ -156,6 +156,8 @@ def test_a_signed_signal_and_its_fill_become_a_link_and_a_mail(deployed: Deploye
     deployed.cloud.invoke("SendReportFunction", {**period, **mail})
     sent = [each for each in read_mailbox(deployed.local.state) if each.recipients == ("desk@example.com",)]
     assert [each.subject for each in sent] == ["E2E report"]
+    listed = json.loads(deployed.command("local", "mail", "--json"))
+    assert sent[0].message_id in {each["message_id"] for each in listed}
     assert "ETH-USD" in sent[0].html
     assert "ETH-USD" in sent[0].text
 
