@@ -33,6 +33,7 @@ from linkage.ports import Clock, HotItem, SignalStore, Switchboard, TradeLedger
 
 SWEEP_CHUNK = 500
 BACKLOG_LIMIT = 5_000
+BACKLOG_PART = 500
 MAINTAIN_WINDOW = timedelta(hours=6)
 
 _PART_OF_KIND = {
@@ -213,8 +214,19 @@ def _missed(items: Sequence[HotItem], ports: Ports) -> Sequence[HotItem]:
 
 
 def resolve_backlog(ports: Ports) -> Outcome:
-    """Resolve the orders that should have a link and have none, the hot store included."""
-    return _link(ports.ledger.unresolved(limit=BACKLOG_LIMIT), ports.store, ports)
+    """Resolve the orders that should have a link and have none, the hot store included.
+
+    In parts: one transaction over a long backlog would outlast the ledger's patience, every time.
+    """
+    backlog = ports.ledger.unresolved(limit=BACKLOG_LIMIT)
+    order_ids = sorted(backlog.order_ids)
+    outcome = _link(Touched(keys=backlog.keys), ports.store, ports)
+    for start in range(0, len(order_ids), BACKLOG_PART):
+        part = frozenset(order_ids[start : start + BACKLOG_PART])
+        # A store that did not answer once is not asked again for every part.
+        store = None if outcome.store_unavailable else ports.store
+        outcome += _link(Touched(order_ids=part), store, ports)
+    return outcome
 
 
 def maintain(ports: Ports) -> LedgerHealth:

@@ -26,11 +26,12 @@ class _StoredItem:
 
 @dataclass
 class FakeSignalStore:
-    """A ``SignalStore`` in a dictionary. ``available = False`` makes every call fail."""
+    """A ``SignalStore`` in a dictionary. ``available = False`` makes every call fail, counted."""
 
     clock: Clock
     available: bool = True
     reads: int = 0
+    refusals: int = 0
     _items: dict[tuple[str, str], _StoredItem] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -110,6 +111,7 @@ class FakeSignalStore:
 
     def _check(self) -> None:
         if not self.available:
+            self.refusals += 1
             raise StoreUnavailableError("the fake store was told to fail")
 
 

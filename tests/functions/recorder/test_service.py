@@ -224,6 +224,21 @@ def test_a_sweep_without_the_hot_store_still_resolves_what_the_ledger_can(world:
     assert swept.outcome.made == (link(),)
 
 
+def test_a_long_backlog_is_resolved_in_parts_and_a_store_that_is_away_is_asked_once(world: World) -> None:
+    world.ledger.waiting = Touched(frozenset(OrderId(native_id(number)) for number in range(1200)))
+    key, _ = signal(our_key())
+    world.ledger.answers = [Resolved(missing=[missing(key)]) for _ in range(3)]
+    world.store.available = False
+    outcome = service.resolve_backlog(world.ports)
+    assert [len(part.order_ids) for part in world.ledger.resolved] == [500, 500, 200]
+    assert (
+        frozenset().union(*(part.order_ids for part in world.ledger.resolved))
+        == world.ledger.waiting.order_ids
+    )
+    assert outcome.store_unavailable
+    assert world.store.refusals == 1
+
+
 def test_a_sweep_resolves_nothing_while_linking_is_off(world: World) -> None:
     world.switchboard.enabled = False
     world.ledger.waiting = Touched(frozenset({ORDER}))
