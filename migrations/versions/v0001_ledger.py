@@ -84,7 +84,7 @@ CREATE TABLE fills (
   fill_id text COLLATE "C" NOT NULL,
   venue text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
-  economics uuid NOT NULL,
+  economics bigint NOT NULL,
   kind text COLLATE "C" NOT NULL
     CHECK (kind IN ('FILL', 'REVERSAL', 'CORRECTION', 'SYNTHETIC', 'CUMULATIVE')),
   refers_to text COLLATE "C",
@@ -109,7 +109,7 @@ CREATE TABLE fills (
 -- How a fill reached us, and what that delivery claimed beside the numbers.
 CREATE TABLE fill_receipts (
   order_id text COLLATE "C" NOT NULL,
-  receipt uuid NOT NULL,
+  receipt bigint NOT NULL,
   fill_id text COLLATE "C" NOT NULL,
   venue text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,

@@ -10,13 +10,14 @@ from typing import LiteralString
 from linkage.adapters.postgres_ledger import expand
 from linkage.adapters.postgres_ledger.derive import SCOPE
 
-ECONOMICS: LiteralString = """md5(ROW(
-           coalesce(kind, 'FILL'), refers_to, symbol, side, trim_scale(price), trim_scale(quantity),
-           coalesce(quantity_unit, 'base'), trim_scale(fee), fee_currency, executed_at,
-           trim_scale(cumulative_quantity), trim_scale(average_price), trim_scale(total_fees), status
-         )::text)::uuid"""
-"""What makes two tellings of a fill one: everything that was executed, however it reached us. Times are
-written in the session's zone, which ``postgres_connection`` sets to UTC."""
+ECONOMICS: LiteralString = """hash_record_extended(ROW(
+           coalesce(kind, 'FILL'), refers_to, symbol, side, price, quantity,
+           coalesce(quantity_unit, 'base'), fee, fee_currency, executed_at, cumulative_quantity,
+           average_price, total_fees, status
+         ), 0)"""
+"""What makes two tellings of a fill one: everything that was executed, however it reached us. The hash is
+the one by which PostgreSQL assigns rows to partitions, so it does not change between versions; to its
+numbers 1.50 and 1.5 are one. It tells apart the versions of one fill, never two fills."""
 
 FILLS: LiteralString = (
     """
@@ -31,9 +32,10 @@ WITH incoming AS MATERIALIZED (
          """
     + ECONOMICS
     + """ AS economics,
-         md5(ROW(fill_id, venue, account, ingest_via, message_id, bot_id, client_order_id, parent_order_id,
+         hash_record_extended(ROW(
+                 fill_id, venue, account, ingest_via, message_id, bot_id, client_order_id, parent_order_id,
                  replaces_order_id, position_side, reduce_only, position_id, origin, liquidity,
-                 executed_at)::text)::uuid AS receipt
+                 executed_at), 0) AS receipt
   FROM json_to_recordset(%s::json) AS fact ("""
     + expand.FILL_COLUMNS
     + """)

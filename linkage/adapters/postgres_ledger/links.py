@@ -47,13 +47,15 @@ _RESOLVED: LiteralString = (
 chain AS (
   -- Upward from each order. Paths sort in the order of the rule: itself, what it replaces (1), its
   -- parent (2). A parent counts once the child's own order event is there.
-  SELECT order_id AS root, symbol AS root_symbol, side AS root_side, ''::text COLLATE "C" AS path,
+  SELECT order_id AS root, symbol AS root_symbol, side AS root_side, trigger_type AS root_trigger,
+         origin AS root_origin, ''::text COLLATE "C" AS path,
          ARRAY[order_id] AS seen, order_id, venue, account, symbol, side, client_order_id, key_is_ours,
          bot_id, replaces_order_id, parent_order_id, event_count, coalesce(placed_at, order_time) AS placed
   FROM trade_records
   WHERE {within}
   UNION ALL
-  SELECT c.root, c.root_symbol, c.root_side, c.path || up.step, c.seen || t.order_id, t.order_id, t.venue,
+  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin,
+         c.path || up.step, c.seen || t.order_id, t.order_id, t.venue,
          t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id, t.replaces_order_id,
          t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
   FROM chain c
@@ -72,7 +74,8 @@ chain AS (
     + _MAX_HOPS
     + """
 ), paired AS (
-  SELECT c.root, c.root_symbol, c.root_side, c.path, c.order_id, c.venue, c.account, c.placed, c.symbol,
+  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin,
+         c.path, c.order_id, c.venue, c.account, c.placed, c.symbol,
          c.side, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.buy_score, s.sell_score,
          s.trigger_type, s.indicators_fired, s.indicator_breakdown, s.arm, s.origin, s.signalled_at,
          s.price AS signal_price, s.symbol AS signal_symbol, s.side AS signal_side,
@@ -84,7 +87,7 @@ chain AS (
             WHEN c.bot_id IS NOT NULL THEN s.bot_id = c.bot_id
             ELSE EXISTS (SELECT FROM bots b
                          WHERE b.bot_id = s.bot_id AND b.venue = c.venue AND b.account = c.account) END
-), candidates AS (
+), candidates AS MATERIALIZED (
   SELECT paired.*,
          CASE WHEN signal_symbol <> symbol THEN 'symbol'
               WHEN signal_side <> side THEN 'side'
@@ -102,7 +105,7 @@ chain AS (
 ), judged AS (
   SELECT DISTINCT ON (root) root AS order_id, path, bot_id, client_order_id, meaning, snapshot_id, buy_score,
          sell_score, trigger_type, indicators_fired, indicator_breakdown, arm, origin, signalled_at,
-         signal_price,
+         signal_price, root_trigger, root_origin,
          CASE WHEN path = '' THEN 'key' WHEN path LIKE '%2%' THEN 'parent' ELSE 'replaced' END AS method,
          CASE WHEN veto IS NOT NULL THEN veto
               WHEN fitting > 1 THEN 'ambiguous'
@@ -123,7 +126,7 @@ chain AS (
                      ELSE trigger_type END AS trigger_type,
          indicators_fired, indicator_breakdown, arm,
          CASE method WHEN 'parent' THEN NULL ELSE origin END AS origin,
-         signalled_at, signal_price, method
+         signalled_at, signal_price, method, root_trigger, root_origin
   FROM judged WHERE veto IS NULL
 )"""
 )
@@ -177,7 +180,12 @@ RESOLVE: LiteralString = (
 ), gone AS (
   DELETE FROM trade_strategy_link l USING old WHERE old.vanished AND l.order_id = old.order_id
 ), fresh AS (
-  SELECT w.*, p.order_id IS NOT NULL AS relinked
+  SELECT w.*, p.order_id IS NOT NULL AS relinked,
+         p.order_id IS NULL AND (
+           w.method = 'parent'
+           OR coalesce(lower(w.origin) NOT IN ('test', 'unknown'), true)
+              AND coalesce(lower(w.root_origin) <> 'test', true)
+         ) AS simple
   FROM settled w LEFT JOIN present p USING (order_id)
   WHERE p.order_id IS NULL OR ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})
 ), written AS (
@@ -197,15 +205,21 @@ RESOLVE: LiteralString = (
   ON CONFLICT (order_id) DO UPDATE SET client_order_id = excluded.client_order_id, reason = excluded.reason
   WHERE (link_vetoes.client_order_id, link_vetoes.reason)
         IS DISTINCT FROM (excluded.client_order_id, excluded.reason)
+), shown AS (
+  -- A first link lends its order the signal's trigger and origin. It is what ``derive`` would do, without
+  -- reading the facts again.
+  UPDATE trade_records t
+  SET trigger_type = coalesce(f.trigger_type, t.trigger_type),
+      origin = coalesce(f.origin, t.origin),
+      updated_at = clock_timestamp()
+  FROM fresh f
+  WHERE f.simple AND f.method <> 'parent' AND t.order_id = f.order_id
+    AND (f.trigger_type <> f.root_trigger OR f.root_trigger IS NULL AND f.trigger_type IS NOT NULL
+         OR f.origin <> f.root_origin OR f.root_origin IS NULL AND f.origin IS NOT NULL)
 ), affected AS (
-  -- Orders whose own row shows the signal's trigger and origin.
   SELECT order_id FROM old
   UNION
-  SELECT f.order_id FROM fresh f JOIN trade_records t USING (order_id)
-  WHERE f.relinked
-     OR f.method <> 'parent'
-        AND (f.trigger_type IS NOT NULL AND f.trigger_type IS DISTINCT FROM t.trigger_type
-             OR f.origin IS NOT NULL AND f.origin IS DISTINCT FROM t.origin)
+  SELECT order_id FROM fresh WHERE NOT simple
 ), unknown AS (
   SELECT c.order_id, c.client_order_id,
          CASE WHEN c.key_is_ours THEN ARRAY['{FIRST_PARTY_BOT}']
