@@ -5,6 +5,7 @@ Imports are the narrow powertools modules: the package's own re-exports pull in 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -12,6 +13,14 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 NAMESPACE = "linkage"
+
+PUBLISHED = frozenset(
+    {
+        "OrdersLost", "OrdersConflict", "LinkageRatePercent", "ExecutedLinkagePercent", "ExpectedOrders",
+        "ExecutedOrders", "OldestUnarchivedSeconds", "EventsQuarantined", "SnapshotChanged", "ReportsSent",
+    }
+)  # fmt: skip
+"""What an alarm or the dashboard reads. Each name is a series that costs money; ten are free."""
 
 
 class SystemClock:
@@ -42,16 +51,22 @@ def make_metrics(service: str) -> Metrics:
 
 
 def emit_counts(metrics: Metrics, counts: Mapping[str, float]) -> None:
-    """Write one metric line in the embedded metric format. Without a name nothing is written.
+    """Write one line with all counts. Those in ``PUBLISHED`` become metrics (embedded metric format); the
+    others are fields of the same line, which Logs Insights can sum. Without a name nothing is written.
 
     Args:
         metrics: of ``make_metrics``.
-        counts: metric name to value, unit Count; names that end in Percent or Seconds have that unit.
+        counts: name to value, unit Count; names that end in Percent or Seconds have that unit.
     """
-    if not counts:
+    told = {name: value for name, value in counts.items() if name not in PUBLISHED}
+    if len(told) == len(counts):
+        if told:
+            print(json.dumps({"service": metrics.service, **told}, separators=(",", ":")))
         return
-    for name, value in counts.items():
-        metrics.add_metric(name=name, unit=_unit(name), value=value)
+    for name, value in told.items():
+        metrics.add_metadata(key=name, value=value)
+    for name in counts.keys() & PUBLISHED:
+        metrics.add_metric(name=name, unit=_unit(name), value=counts[name])
     metrics.flush_metrics()
 
 

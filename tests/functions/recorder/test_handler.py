@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from linkage.domain.facts import (
 )
 from linkage.domain.ids import OrderId
 from tests.support.clock import FrozenClock
+from tests.support.counts import counted
 from tests.support.events import NOW, SNAPSHOT_A, fill, native_id, our_key, signal, sqs_event
 from tests.support.fakes import FakeLedger, FakeSignalStore, FakeSwitchboard
 
@@ -76,12 +77,6 @@ def lines(
     return read
 
 
-def metrics_of(lines: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    (line,) = [line for line in lines if "_aws" in line]
-    names = [metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
-    return {name: line[name][0] for name in names}
-
-
 def test_a_batch_of_fills_is_recorded_and_nothing_has_to_come_again(
     ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -96,7 +91,7 @@ def test_a_batch_of_fills_is_recorded_and_nothing_has_to_come_again(
     assert created["client_order_ids"] == [our_key()]
     (aside,) = [line for line in written if line.get("message") == "Events quarantined"]
     assert aside["events"] == 2
-    assert metrics_of(written) == {"FillsRecorded": 3, "EventsQuarantined": 2, "LinksCreated": 1}
+    assert counted(written) == {"FillsRecorded": 3, "EventsQuarantined": 2, "LinksCreated": 1}
 
 
 def test_fills_whose_signal_is_not_there_are_named_in_one_line(
@@ -115,7 +110,7 @@ def test_the_stream_is_archived_and_its_poison_does_not_stop_it(
     assert handler.archive_signals(event("dynamodb_stream.json"), None) == {"batchItemFailures": []}
     (facts,) = ledger.recorded
     assert (len(facts.signals), len(facts.runs), len(facts.quarantined)) == (2, 1, 1)
-    assert metrics_of(lines()) == {"EventsQuarantined": 1}
+    assert counted(lines()) == {"EventsQuarantined": 1}
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -181,7 +176,7 @@ def test_a_sweep_tells_how_old_the_oldest_unarchived_item_was(
     key, stored = signal(our_key())
     store.put_signal(key, fact=stored.fact_text(), meaning="m", disposition="sent", received_at=NOW)
     assert handler.sweep({}, None) == {"archived": 1, "linked": 0}
-    assert metrics_of(lines()) == {"OldestUnarchivedSeconds": 0}
+    assert counted(lines()) == {"OldestUnarchivedSeconds": 0}
 
 
 def test_maintenance_publishes_what_the_alarms_read(
@@ -189,7 +184,7 @@ def test_maintenance_publishes_what_the_alarms_read(
 ) -> None:
     ledger.health = LedgerHealth({"linked": 19, "lost": 1}, linkage_rate=0.95, executed_linkage_rate=0.95)
     assert handler.maintain({}, None)["dispositions"] == {"linked": 19, "lost": 1}
-    assert metrics_of(lines()) == {
+    assert counted(lines()) == {
         "OrdersLost": 1, "OrdersConflict": 0, "OrdersPending": 0, "ExpectedOrders": 20, "ExecutedOrders": 20,
         "LinkageRatePercent": 95.0, "ExecutedLinkagePercent": 95.0,
     }  # fmt: skip

@@ -13,6 +13,7 @@ from functions.sighook import collaborators
 from functions.sighook.handler import run_strategy
 from linkage.domain.errors import InvalidInputError, RefusedError
 from tests.functions.sighook.test_service import World
+from tests.support.counts import counted
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "schedule.json").read_text())
 ENVIRONMENT = {
@@ -38,23 +39,20 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     collaborators.forget()
 
 
-def metric_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert len(said) == 1
-    found: dict[str, Any] = said[0]
-    return found
+def counts(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    return counted([json.loads(line) for line in capsys.readouterr().out.splitlines()])
 
 
 def test_a_run_replies_logs_and_counts_what_it_did(
     world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     reply = run_strategy(EVENT, None)
-    metrics = metric_line(capsys)
+    counts_of_run = counts(capsys)
 
     assert (reply["run"], reply["sent"], reply["repeated"], reply["symbols_seen"]) == ("completed", 2, 0, 2)
     assert set(reply["keys"]) == set(world.sink.bodies)
     assert caplog.messages == ["Run completed"]
-    assert (metrics["RunsCompleted"], metrics["SignalsSent"]) == ([1.0], [2.0])
+    assert (counts_of_run["RunsCompleted"], counts_of_run["SignalsSent"]) == (1, 2)
 
 
 def test_a_second_event_of_the_same_schedule_is_skipped(world: World) -> None:
@@ -71,7 +69,7 @@ def test_a_bad_document_is_logged_with_its_field_and_counted(
 
     refused = next(record for record in caplog.records if record.message == "Parameters refused")
     assert vars(refused)["field"] == "rsi_bye"
-    assert metric_line(capsys)["ParametersInvalid"] == [1.0]
+    assert counts(capsys)["ParametersInvalid"] == 1
 
 
 def test_a_refused_signal_fails_the_invocation_once(world: World) -> None:

@@ -8,26 +8,35 @@ from datetime import UTC
 
 import pytest
 
-from linkage.runtime.observability import SystemClock, emit_counts, make_logger, make_metrics
+from infra.cdk.constructs.metrics import SERIES
+from linkage.runtime.observability import PUBLISHED, SystemClock, emit_counts, make_logger, make_metrics
 
 
-def test_all_counts_are_one_line_with_the_service_as_the_only_dimension(
+def test_what_alarms_read_is_published_and_the_rest_are_fields_of_the_same_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     metrics = make_metrics("recorder")
     emit_counts(metrics, {"FillsRecorded": 3, "LinkageRatePercent": 99.5, "OldestUnarchivedSeconds": 4})
-    emit_counts(metrics, {"FillsRecorded": 1})
+    emit_counts(metrics, {"OrdersLost": 1})
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     (directive,) = first["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("linkage", [["service"]])
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
-    assert units == {
-        "FillsRecorded": "Count",
-        "LinkageRatePercent": "Percent",
-        "OldestUnarchivedSeconds": "Seconds",
-    }
-    assert second["FillsRecorded"] == [1.0]
+    assert units == {"LinkageRatePercent": "Percent", "OldestUnarchivedSeconds": "Seconds"}
+    assert first["FillsRecorded"] == 3
+    assert second["OrdersLost"] == [1.0]
     assert "LinkageRatePercent" not in second
+    assert "FillsRecorded" not in second
+
+
+def test_counts_that_no_alarm_reads_cost_no_series(capsys: pytest.CaptureFixture[str]) -> None:
+    emit_counts(make_metrics("webhook"), {"SignalsStored": 2})
+    assert json.loads(capsys.readouterr().out) == {"service": "webhook", "SignalsStored": 2}
+
+
+def test_exactly_the_series_that_alarms_and_the_dashboard_read_are_published() -> None:
+    assert set(SERIES) == PUBLISHED
+    assert len(PUBLISHED) <= 10
 
 
 def test_nothing_counted_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
