@@ -85,7 +85,8 @@ class Generator:
             }
         )  # fmt: skip
         common = {
-            "schema": "linkage.v1", "venue": "coinbase", "account": "main", "symbol": "BTC-USD", "side": "buy",
+            "schema": "linkage.v1", "venue": "coinbase", "account": "main", "symbol": "BTC-USD",
+            "side": "buy",
             "order_id": str(UUID(int=self._random.getrandbits(128), version=4)), "client_order_id": key,
             "ingest_via": "stream",
         }  # fmt: skip
