@@ -144,7 +144,7 @@ class Demonstration:
         mails = [mail for mail in read_mailbox(stage.state) if RECIPIENT in mail.recipients]
         if not mails:
             raise DemoError("the report was sent, but no mail arrived in the local mailbox")
-        write_report(draft, report, mails[-1].as_message().as_bytes())
+        write_report(draft, report, mails[-1].as_message())
         write_summary(draft, summary)
         return summary
 

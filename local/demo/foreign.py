@@ -23,9 +23,9 @@ from linkage.domain.times import iso_utc
 from local.demo.api import Api, Reply
 from local.demo.market import PreparedMarket
 
-BOT = "matrix"
+BOT = "neighbour"
 VENUE = "coinbase"
-ACCOUNT = "matrix-main"
+ACCOUNT = "neighbour-main"
 SNAPSHOTS = (UUID("b042c0bb-6184-4d40-aa65-2f7c8d83a243"), UUID("5b0e2c1e-7d0e-4a53-9b0f-0f6a2f1c7d11"))
 """Its parameters before and after half-time. Nobody ever describes them to us."""
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -159,7 +160,6 @@ def send_report(stage: Stage, plan: Plan, *, recipient: str) -> Mapping[str, Any
             "start": iso_utc(plan.market.runs[0] - BAR),
             "end": iso_utc(plan.market.runs[-1] + BAR),
             "recipients": [recipient],
-            "subject": "linkage demonstration",
             "send": True,
             "return_bodies": True,
         },
@@ -167,11 +167,17 @@ def send_report(stage: Stage, plan: Plan, *, recipient: str) -> Mapping[str, Any
     return reply
 
 
-def write_report(folder: Path, report: Mapping[str, Any], mail: bytes) -> None:
-    """Write the report's files into a folder."""
+def write_report(folder: Path, report: Mapping[str, Any], mail: EmailMessage) -> None:
+    """Write the report's files into a folder.
+
+    Args:
+        mail: as the local mailbox has it: without the attachments, which are added again.
+    """
+    for name, text in report["csv"].items():
+        mail.add_attachment(text.encode(), maintype="text", subtype="csv", filename=Path(name).name)
     (folder / "report.html").write_text(report["html"], encoding="utf-8")
     (folder / "report.txt").write_text(report["text"], encoding="utf-8")
-    (folder / "report.eml").write_bytes(mail)
+    (folder / "report.eml").write_bytes(mail.as_bytes())
     for name, text in report["csv"].items():
         (folder / Path(name).name).write_text(text, encoding="utf-8", newline="")
 
