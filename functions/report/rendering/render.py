@@ -191,6 +191,7 @@ class _View:
         self.modes = [] if quiet else [self._mode(mode) for mode in document.modes]
         self.linked = [self._order(order) for order in document.linked]
         self.unlinked = [self._order(order) for order in document.unlinked]
+        self.unlinked_first = any(order.defect for order in self.unlinked)
         self.notes = self._notes(document)
         self.liveness = [
             (label, words.day_and_time(moment, zone) if moment else "never")
@@ -345,8 +346,9 @@ def _amounts(pairs: Any) -> list[str]:
 
 def _who(order: OrderRow) -> str:
     # What nobody's bot decided is not the doing of the bot that trades on the same account.
-    named = (order.origin, order.bot_id) if order.disposition == "external" else (order.bot_id, order.origin)
-    return next((name for name in named if name), "nobody known")
+    if order.disposition == "external":
+        return order.origin or "no bot of yours"
+    return order.bot_id or order.origin or "nobody known"
 
 
 def _scores(buy: Decimal | None, sell: Decimal | None) -> str:

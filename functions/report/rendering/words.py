@@ -106,8 +106,10 @@ def period_words(start: datetime, end: datetime, zone: tzinfo) -> str:
 
 
 def length_words(start: datetime, end: datetime) -> str:
-    """Return the length of a period: ``6 hours``, ``90 minutes``, ``7 days``."""
+    """Return the length of a period: ``6 hours``, ``90 minutes``, ``8 h 25 min``, ``7 days``."""
     minutes = round((end - start).total_seconds() / 60)
     if minutes and minutes % (24 * 60) == 0 and minutes > 24 * 60:
         return plural(minutes // (24 * 60), "day")
-    return plural(minutes // 60, "hour") if minutes % 60 == 0 and minutes else plural(minutes, "minute")
+    if minutes and minutes % 60 == 0:
+        return plural(minutes // 60, "hour")
+    return plural(minutes, "minute") if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

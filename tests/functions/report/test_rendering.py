@@ -279,7 +279,15 @@ def test_money_is_grouped_and_small_amounts_keep_their_digits(value: str, text: 
 
 
 @pytest.mark.parametrize(
-    ("hours", "text"), [(1, "1 hour"), (6, "6 hours"), (24, "24 hours"), (168, "7 days"), (1.5, "90 minutes")]
+    ("hours", "text"),
+    [
+        (1, "1 hour"),
+        (6, "6 hours"),
+        (24, "24 hours"),
+        (168, "7 days"),
+        (1.5, "90 minutes"),
+        (8.25, "8 h 15 min"),
+    ],
 )
 def test_a_period_says_its_length(hours: float, text: str) -> None:
     assert words.length_words(START, START + timedelta(hours=hours)) == text
