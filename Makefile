@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EMULATOR := .venv-emulator/.ready
+PREPARED := .local/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup demo test check format synth bench clean lock
@@ -25,7 +26,12 @@ $(EMULATOR): requirements/emulator.txt $(READY)
 	VIRTUAL_ENV=.venv-emulator $(BIN)/uv pip sync --quiet --require-hashes requirements/emulator.txt
 	touch $@
 
-setup: $(READY) $(EMULATOR) ## Create the environments
+# The CDK CLI and the functions' packages: after this a deployment to the local cloud fetches nothing.
+$(PREPARED): $(wildcard requirements/*.txt) infra/cdk/bundling.py local/deploy.py | $(READY)
+	$(BIN)/python -m local.prepare
+	touch $@
+
+setup: $(READY) $(EMULATOR) $(PREPARED) ## Create the environments
 
 demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDLES=dir, EXCHANGE=name, KEEP=1)
 	@$(BIN)/python -m local.demo $(if $(CANDLES),--candles $(CANDLES)) $(if $(EXCHANGE),--exchange $(EXCHANGE)) $(if $(KEEP),--keep)

@@ -162,17 +162,26 @@ def pack(bundle: Bundle, target: Target, archive: Path) -> None:
 
     CDK would pack what is no zip yet, as small as it can, at each deployment: half a minute in all.
     """
-    installed = dependencies(bundle, target)
-    packed = installed.with_name(f"{installed.name}.zip")
-    if not packed.exists():
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
-            draft = Path(scratch) / "tree.zip"
-            _append(installed, draft)
-            draft.replace(packed)
-    shutil.copyfile(packed, archive)
+    shutil.copyfile(packed_dependencies(bundle, target), archive)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
         _add_own_files(bundle, target, Path(scratch))
         _append(Path(scratch), archive)
+
+
+def packed_dependencies(bundle: Bundle, target: Target) -> Path:
+    """Return a zip of ``dependencies``, from the cache when it is there."""
+    installed = dependencies(bundle, target)
+    packed = installed.with_name(f"{installed.name}.zip")
+    if packed.exists():
+        return packed
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
+        draft = Path(scratch) / "tree.zip"
+        _append(installed, draft)
+        draft.replace(packed)
+    for outdated in CACHE.glob(f"{bundle.group}-{target.name}-*.zip"):
+        if outdated != packed:
+            outdated.unlink(missing_ok=True)
+    return packed
 
 
 def _append(tree: Path, archive: Path) -> None:
@@ -221,7 +230,7 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
             if not folder.is_dir():
                 raise
     for outdated in CACHE.glob(f"{bundle.group}-{target.name}-*"):
-        if outdated != folder:
+        if outdated != folder and outdated.is_dir():
             shutil.rmtree(outdated, ignore_errors=True)
     return folder
 
