@@ -99,10 +99,14 @@ class FillEvent(_Event):
 
 
 class OrderEvent(_Event):
-    """What a venue or a bot says of an order; identified by the hash of its canonical body."""
+    """What a venue or a bot says of an order; identified by the hash of its canonical body.
+
+    Without ``status`` it only tells ids, as a bot does that knows which order carries which key and leaves
+    the rest to the venue: it makes an order neither open nor ended.
+    """
 
     type: Literal["order"]
-    status: OrderStatus
+    status: OrderStatus | None = None
     venue_status: Name | None = None
     order_type: Name | None = None
     trigger: Name | None = None

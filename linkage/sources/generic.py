@@ -111,8 +111,6 @@ def _completed(
 ) -> dict[str, Any]:
     given = {name: value for name, value in element.items() if value is not None}
     fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **sender.complete(given)}
-    if fields["type"] == "order":
-        fields.setdefault("status", "open")
     key = fields.get("client_order_id")
     signal = signals.get(_place(key, sender)) if isinstance(key, str) else None
     if signal is not None:

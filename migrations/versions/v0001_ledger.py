@@ -65,7 +65,8 @@ CREATE TABLE order_events (
   position_id text COLLATE "C",
   origin text COLLATE "C",
   ingest_via text COLLATE "C" NOT NULL,
-  status text COLLATE "C" NOT NULL
+  -- Null where only ids were told: that makes an order neither open nor ended.
+  status text COLLATE "C"
     CHECK (status IN ('open', 'filled', 'done', 'cancelled', 'rejected', 'expired')),
   venue_status text COLLATE "C",
   order_type text COLLATE "C",

@@ -54,7 +54,7 @@ def test_an_order_that_names_its_key_only_takes_symbol_and_side_from_the_signal(
     reading = _read(element, kind="order", signals={key: {"symbol": "AVNT-USD", "side": "buy"}})
     (event,) = reading.events
     assert isinstance(event, OrderEvent)
-    assert (event.symbol, event.side, event.status) == ("AVNT-USD", "buy", "open")
+    assert (event.symbol, event.side, event.status) == ("AVNT-USD", "buy", None)
 
 
 def test_a_key_of_ours_is_looked_up_under_our_bot_whoever_executes_its_order() -> None:
