@@ -107,8 +107,9 @@ class ForeignTrade:
             "venue": VENUE,
             "account": ACCOUNT,
             "order_id": self.order_id,
-            "size": str(self.quantity),
         }
+        if self.course != "as it should be":  # which of its orders' sizes it tells is this bot's affair
+            told["size"] = str(self.quantity)
         if self.course == "refused":
             told.update(status="rejected", venue_status="FAILED")
         if self.course in ("fill first", "order first"):  # its signal, which would tell these, comes later

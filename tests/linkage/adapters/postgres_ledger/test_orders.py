@@ -141,6 +141,8 @@ def test_fees_in_two_currencies_are_told_apart(told: ToldLedger) -> None:
         ([order(A)], "open"),
         ([order(A), fill(A)], "open"),
         ([fill(A)], "filled"),
+        ([order(A, created_at=None, updated_at=None)], "open"),
+        ([order(A, created_at=None, updated_at=None), fill(A)], "filled"),
         ([order(A, size="1"), fill(A)], "filled"),
         ([order(A, size="2"), fill(A)], "open"),
         ([order(A, "filled"), order(A, "open")], "filled"),
