@@ -140,11 +140,14 @@ class TradeLedger(Protocol):
         ...
 
     def unresolved(self, *, limit: int) -> Touched:
-        """Return executed orders that are expected to have a link and have none, oldest first."""
+        """Return executed orders that are expected to have a link and have none.
+
+        When there are more than ``limit``, the newest are among them, and each of the others at some time.
+        """
         ...
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
-        """Return those hot items whose facts are not in the ledger."""
+        """Return those hot items whose facts are not in the ledger, what it cannot look for included."""
         ...
 
     def maintain(self, window: Window) -> LedgerHealth:

@@ -187,7 +187,7 @@ def sweep(hours: int, ports: Ports) -> Swept:
     try:
         items = iter(ports.store.recent(_hours_back(now, hours)))
         while chunk := list(islice(items, SWEEP_CHUNK)):
-            missed = _missed(chunk, ports)
+            missed = ports.ledger.missing_facts(chunk)
             if missed:
                 done = _record_and_link(_facts_of_items(missed), ports)
                 # What is put aside will never be archived: it must not keep the alarm up.
@@ -201,16 +201,6 @@ def sweep(hours: int, ports: Ports) -> Swept:
     if outcome.linking_enabled and _linking_enabled(ports)[0]:
         outcome += resolve_backlog(ports)
     return Swept(archived, (now - oldest).total_seconds(), outcome)
-
-
-def _missed(items: Sequence[HotItem], ports: Ports) -> Sequence[HotItem]:
-    """Return the items that are not in the ledger; one that it cannot even look for counts as missed."""
-    try:
-        return ports.ledger.missing_facts(items)
-    except (KeyError, TypeError, ValueError):
-        if len(items) == 1:
-            return items
-        return [missed for item in items for missed in _missed([item], ports)]
 
 
 def resolve_backlog(ports: Ports) -> Outcome:

@@ -78,7 +78,7 @@ class PostgresLedger:
         return self.connection.run(lambda connection: _resolve(connection, touched))
 
     def unresolved(self, *, limit: int) -> Touched:
-        """Return executed orders without a link that should have one or may get one, oldest first."""
+        """Return executed orders without a link that should have one or may get one; see ``upkeep``."""
         parameters = {"limit": limit, "days": upkeep.BACKLOG_DAYS}
         rows = self.connection.run(
             lambda connection: connection.execute(upkeep.UNRESOLVED, parameters).fetchall(),
@@ -87,10 +87,19 @@ class PostgresLedger:
         return Touched(order_ids=frozenset(OrderId(row[0]) for row in rows))
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
-        """Return those hot items whose facts are not in the ledger, in their order."""
-        absent = self.connection.run(
-            lambda connection: _missing(connection, items), deadline_seconds=_PATIENT_SECONDS
-        )
+        """Return those hot items whose facts are not in the ledger, in their order.
+
+        An item that has no identity, or one that PostgreSQL cannot take, is certainly not there.
+        """
+        try:
+            absent = self.connection.run(
+                lambda connection: _missing(connection, items), deadline_seconds=_PATIENT_SECONDS
+            )
+        except psycopg.DataError:
+            if len(items) == 1:
+                return items
+            middle = len(items) // 2
+            return [*self.missing_facts(items[:middle]), *self.missing_facts(items[middle:])]
         return [item for number, item in enumerate(items) if number in absent]
 
     def maintain(self, window: Window) -> LedgerHealth:
@@ -218,15 +227,20 @@ def _resolve(connection: Connection, touched: Touched) -> Resolved:
 
 def _missing(connection: Connection, items: Sequence[HotItem]) -> set[int]:
     asked: dict[str, list[dict[str, Any]]] = {}
+    absent: set[int] = set()
     for number, item in enumerate(items):
-        body = json.loads(item.body)
-        row = {name: body[name] for name in _IDENTITY_OF_KIND[item.kind]}
+        try:
+            body = json.loads(item.body)
+            row = {name: body[name] for name in _IDENTITY_OF_KIND[item.kind]}
+        except (KeyError, TypeError, ValueError):
+            absent.add(number)
+            continue
         asked.setdefault(item.kind, []).append({"n": number, **row})
     with connection.pipeline():
         cursors = [
             connection.execute(upkeep.MISSING[kind], [json.dumps(rows)]) for kind, rows in asked.items()
         ]
-    return {row[0] for cursor in cursors for row in cursor.fetchall()}
+    return absent | {row[0] for cursor in cursors for row in cursor.fetchall()}
 
 
 def _health(connection: Connection, window: Window) -> LedgerHealth:

@@ -99,6 +99,25 @@ def test_the_sweep_finds_what_is_without_a_link(told: ToldLedger) -> None:
     assert not told.ledger.unresolved(limit=10)
 
 
+def test_orders_that_are_lost_for_good_keep_no_other_from_its_turn(told: ToldLedger) -> None:
+    told.tell(OURS)
+    hours = {native_id(hour): f"2026-11-22T{hour:02}:00:00Z" for hour in range(10)}
+    told.ledger.record(
+        FactBatch(
+            fills=_facts(
+                *(
+                    fill(order_id, client_order_id=our_key(number), executed_at=time)
+                    for number, (order_id, time) in enumerate(hours.items())
+                )
+            )
+        )
+    )
+    newest = {native_id(9), native_id(8)}
+    turns = [told.ledger.unresolved(limit=4).order_ids for _ in range(100)]
+    assert all(len(turn) == 4 and newest <= turn for turn in turns)
+    assert frozenset().union(*turns) == hours.keys()
+
+
 def test_maintenance_counts_the_executed_orders_of_a_window(told: ToldLedger) -> None:
     told.tell(OURS, signal(our_key(1))[1], fill(A, client_order_id=our_key(1)))
     told.tell(fill(B, client_order_id=our_key(2)), fill(native_id(3)), fill(native_id(4), origin="test"))

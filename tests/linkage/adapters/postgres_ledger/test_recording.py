@@ -6,6 +6,8 @@ import json
 from datetime import timedelta
 from uuid import UUID, uuid5
 
+import pytest
+
 from linkage.contracts.signals import RunRecord, SnapshotDescription
 from linkage.domain.facts import FactBatch, QuarantinedEvent
 from linkage.domain.snapshots import make_run_id, make_snapshot
@@ -116,3 +118,21 @@ def test_the_sweep_is_told_which_hot_items_are_not_in_the_ledger(told: ToldLedge
     ]
     assert told.ledger.missing_facts(items) == [items[1], items[4], items[5], items[6]]
     assert told.ledger.missing_facts([]) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["no JSON", "[]", "{}", '{"snapshot_id": "no UUID", "config_hash": "0"}',
+     '{"snapshot_id": "\\u0000", "config_hash": "0"}'],
+)  # fmt: skip
+def test_a_hot_item_that_cannot_be_looked_for_is_missing_and_hides_no_other(
+    told: ToldLedger, body: str
+) -> None:
+    stored, absent = signal(our_key(1))[1], signal(our_key(2))[1]
+    told.tell(stored)
+    items = [
+        HotItem("signal", stored.fact_text(), NOW),
+        HotItem("snapshot", body, NOW),
+        HotItem("signal", absent.fact_text(), NOW),
+    ]
+    assert told.ledger.missing_facts(items) == items[1:]
