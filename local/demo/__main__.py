@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration and return its exit code: 0 when every link is right."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are born deaf to the first
+        signal.signal(number, _interrupt)
     try:
         summary = Demonstration(options, console).run()
     except KeyboardInterrupt:
