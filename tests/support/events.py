@@ -43,7 +43,7 @@ def fill(order: str, fill_id: str | None = "t1", **fields: Any) -> dict[str, Any
     return {name: value for name, value in event.items() if value is not None}
 
 
-def order(order_id: str, status: str = "open", **fields: Any) -> dict[str, Any]:
+def order(order_id: str, status: str | None = "open", **fields: Any) -> dict[str, Any]:
     """Return an order event."""
     event = {
         "schema": "linkage.v1", "type": "order", "venue": "coinbase", "account": "main",

@@ -91,9 +91,7 @@ measured AS (
          count(*) AS event_count,
          """
     + _BITS
-    # Who only tells an order's ids says nothing of its state, and `open` stands there for want of a word.
-    + """ FILTER (WHERE status <> 'open'
-                     OR num_nonnulls(size, venue_status, created_at, updated_at) > 0) AS bits
+    + """ AS bits
   FROM order_events
   WHERE {within}
   GROUP BY order_id
