@@ -34,6 +34,7 @@ from local.state import ROOT, local_directory
 RECIPIENT = "trader@example.com"
 TARGET = ROOT / "out" / "demo"
 INTERRUPTED = 130
+FEWEST_BARS = 24
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -43,7 +44,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     source.add_argument("--candles", type=Path, help="folder of BASE-QUOTE_5m.csv.gz files to replay")
     source.add_argument("--exchange", help="an exchange whose public candles are replayed, by CCXT's name")
     parser.add_argument("--keep", action="store_true", help="leave the local cloud running")
-    parser.add_argument("--bars", type=int, default=144, help="how many 5-minute bars; default: half a day")
+    parser.add_argument("--bars", type=_bars, default=144, help="how many 5-minute bars; default: half a day")
     parser.add_argument(
         "--seed", type=int, default=7, help="of the simulation, the foreign bot and the disorder"
     )
@@ -212,6 +213,13 @@ def show(summary: Summary, console: Console) -> None:
         console.print(f"  [red]{problem}[/]", soft_wrap=True)
     verdict = "[bold green]every link is right[/]" if summary.is_good else "[bold red]not as it has to be[/]"
     console.print(f"\n{verdict}; see {_shown(TARGET / 'report.html')} and {_shown(TARGET / 'summary.json')}")
+
+
+def _bars(text: str) -> int:
+    bars = int(text)
+    if bars < FEWEST_BARS:
+        raise argparse.ArgumentTypeError(f"at least {FEWEST_BARS}, so that everything can happen once")
+    return bars
 
 
 def _told(counts: Counts) -> str:
