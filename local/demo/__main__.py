@@ -113,7 +113,7 @@ class Demonstration:
         self._say(f"deployed in {stage.state.deploy_seconds:.0f} s")
         replay = Replay(stage, plan, behind, seed=options.seed)
         replay.register_foreign_bot()
-        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, TextColumn("{task.fields[told]}"), console=self._console) as progress:
             task = progress.add_task("replay", total=len(plan.market.runs), told="")
             replay.run(lambda counts: progress.update(task, advance=1, told=_told(counts)))
@@ -224,8 +224,8 @@ def _bars(text: str) -> int:
 
 def _told(counts: Counts) -> str:
     return (
-        f"{counts.signals} signals, {counts.foreign_orders} foreign orders, "
-        f"{counts.manual_orders} by hand, {counts.duplicates} repeated"
+        f"{counts.signals} signals, {counts.foreign_orders} foreign, "
+        f"{counts.manual_orders} by hand, {counts.duplicates} twice"
     )
 
 
