@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from linkage.domain.facts import (
     FactBatch,
+    KeptEvent,
     LedgerHealth,
     Recorded,
+    RecordedOrder,
     Resolved,
     SignalKey,
     Touched,
     Window,
 )
-from linkage.domain.ids import BotId
+from linkage.domain.ids import BotId, OrderId
 
 if TYPE_CHECKING:  # most functions have no numpy in their zip
     import numpy as np
@@ -144,6 +146,28 @@ class TradeLedger(Protocol):
 
         When there are more than ``limit``, the newest are among them, and each of the others at some time.
         """
+        ...
+
+    def recorded_since(
+        self, start: datetime, *, after: OrderId | None = None, limit: int
+    ) -> Sequence[RecordedOrder]:
+        """Return the orders first recorded at ``start`` or later, oldest first.
+
+        Args:
+            start: aware UTC.
+            after: of those recorded at ``start`` itself, only orders with greater ids.
+            limit: how many at most.
+        """
+        ...
+
+    def quarantined(
+        self, *, quarantine_id: int | None = None, after: int = 0, limit: int
+    ) -> Sequence[KeptEvent]:
+        """Return unresolved events of the quarantine by ascending id: one, or those after an id."""
+        ...
+
+    def settle(self, quarantine_id: int) -> None:
+        """Mark an event of the quarantine as resolved."""
         ...
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:

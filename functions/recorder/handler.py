@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from functions.recorder import collaborators, service
+from functions.recorder import collaborators, repair, service
 from functions.recorder.service import Message, Outcome, StreamRecord
 from linkage.domain.errors import LedgerUnavailableError
+from linkage.domain.times import iso_utc, parse_utc
 from linkage.runtime.observability import emit_counts
 
 Event = Mapping[str, Any]
@@ -40,8 +41,17 @@ def archive_signals(event: Event, _context: object) -> dict[str, Any]:
     return _reply(record.message_id for record in failed)
 
 
-def sweep(_event: Event, _context: object) -> dict[str, Any]:
-    """Archive what the stream missed, and link what a fault left behind."""
+def sweep(event: Event, _context: object) -> dict[str, Any]:
+    """Archive what the stream missed, and link what a fault left behind.
+
+    An operator may ask for another repair instead: ``{"relink_since": iso, "after"?: order_id}`` or
+    ``{"retry_quarantined": id | "all", "after"?: id}``. Each does a part; ``next`` of the reply asks for the
+    one after it, and is null at the end.
+    """
+    if "relink_since" in event:
+        return _relink(event)
+    if "retry_quarantined" in event:
+        return _retry_quarantined(event)
     swept = service.sweep(collaborators.settings().sweep_hours, collaborators.ports())
     _tell(swept.outcome, OldestUnarchivedSeconds=swept.oldest_unarchived_seconds)
     reply = {"archived": swept.archived, "linked": len(swept.outcome.made)}
@@ -55,6 +65,45 @@ def maintain(_event: Event, _context: object) -> dict[str, Any]:
     emit_counts(collaborators.metrics(), service.health_metrics(health))
     collaborators.logger().info("Ledger maintained", extra={"dispositions": health.counts})
     return {"dispositions": health.counts, "quarantined": health.quarantined}
+
+
+def _relink(event: Event) -> dict[str, Any]:
+    after = event.get("after")
+    done = repair.relink(parse_utc(event["relink_since"]), collaborators.ports(), after=after)
+    _tell(done.outcome)
+    reply = repair.describe_relinked(done)
+    collaborators.logger().info("Orders relinked", extra=reply)
+    last = done.last
+    further = last and {"relink_since": iso_utc(last.first_recorded_at), "after": last.order_id}
+    return {**reply, "next": further}
+
+
+def _retry_quarantined(event: Event) -> dict[str, Any]:
+    """Take quarantined events as if they came now. One that cannot be taken stays, and holds up no other."""
+    ports, wanted = collaborators.ports(), event["retry_quarantined"]
+    kept = ports.ledger.quarantined(
+        quarantine_id=None if wanted == "all" else int(wanted),
+        after=int(event.get("after", 0)),
+        limit=repair.RETRY_EVENTS,
+    )
+    outcome, retried = Outcome(), []
+    for one in kept:
+        try:
+            done, reason = repair.retry(one, ports)
+            outcome += done
+        except LedgerUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the handler's edge
+            reason = f"unexpected {type(error).__name__}"
+            collaborators.logger().exception("Retry failed", extra={"quarantine_id": one.quarantine_id})
+        retried.append({"quarantine_id": one.quarantine_id, "understood": not reason, "reason": reason})
+    _tell(outcome)
+    understood = sum(1 for one in retried if one["understood"])
+    counts = {"understood": understood, "left": len(retried) - understood}
+    collaborators.logger().info("Quarantine retried", extra=counts)
+    more = len(kept) == repair.RETRY_EVENTS
+    further = {"retry_quarantined": "all", "after": kept[-1].quarantine_id} if more else None
+    return {"events": retried, "next": further}
 
 
 def _outcome_of(

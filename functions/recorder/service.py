@@ -29,6 +29,7 @@ from linkage.domain.facts import (
     Touched,
     Window,
 )
+from linkage.domain.ids import OrderId
 from linkage.ports import Clock, HotItem, SignalStore, Switchboard, TradeLedger
 
 SWEEP_CHUNK = 500
@@ -43,6 +44,9 @@ _PART_OF_KIND = {
     "bot": "bots",
     "switch": "switches",
 }
+
+
+ARCHIVED_KINDS = frozenset(_PART_OF_KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Outcome:
     Attributes:
         quarantined: events that were put aside, those of the database included.
         made: links that are new or changed.
+        removed: orders that have no link any more.
         conflicts: orders whose key fits while their symbol, side or time does not.
         missing: keys without a signal, after the hot store was asked.
         linking_enabled: False when only the first step was taken.
@@ -88,6 +93,7 @@ class Outcome:
     repeated_facts: int = 0
     quarantined: Sequence[QuarantinedEvent] = ()
     made: Sequence[LinkMade] = ()
+    removed: Sequence[str] = ()
     conflicts: Sequence[str] = ()
     missing: Sequence[str] = ()
     linking_enabled: bool = True
@@ -99,6 +105,7 @@ class Outcome:
             repeated_facts=self.repeated_facts + other.repeated_facts,
             quarantined=(*self.quarantined, *other.quarantined),
             made=(*self.made, *other.made),
+            removed=(*self.removed, *other.removed),
             conflicts=(*self.conflicts, *other.conflicts),
             missing=(*self.missing, *other.missing),
             linking_enabled=self.linking_enabled and other.linking_enabled,
@@ -198,7 +205,7 @@ def sweep(hours: int, ports: Ports) -> Swept:
                 outcome += done
     except StoreUnavailableError:
         outcome = replace(outcome, store_unavailable=True)
-    if outcome.linking_enabled and _linking_enabled(ports)[0]:
+    if outcome.linking_enabled and linking_enabled(ports)[0]:
         outcome += resolve_backlog(ports)
     return Swept(archived, (now - oldest).total_seconds(), outcome)
 
@@ -209,8 +216,14 @@ def resolve_backlog(ports: Ports) -> Outcome:
     In parts: one transaction over a long backlog would outlast the ledger's patience, every time.
     """
     backlog = ports.ledger.unresolved(limit=BACKLOG_LIMIT)
-    order_ids = sorted(backlog.order_ids)
-    outcome = _link(Touched(keys=backlog.keys), ports.store, ports)
+    return _link(Touched(keys=backlog.keys), ports.store, ports) + resolve_orders(
+        sorted(backlog.order_ids), ports
+    )
+
+
+def resolve_orders(order_ids: Sequence[OrderId], ports: Ports) -> Outcome:
+    """Resolve orders, however many, the hot store included."""
+    outcome = Outcome()
     for start in range(0, len(order_ids), BACKLOG_PART):
         part = frozenset(order_ids[start : start + BACKLOG_PART])
         # A store that did not answer once is not asked again for every part.
@@ -292,13 +305,13 @@ def _record_and_link(facts: FactBatch, ports: Ports) -> Outcome:
     outcome = replace(_outcome(recorded), quarantined=(*facts.quarantined, *recorded.quarantined))
     if not recorded.touched:
         return outcome
-    enabled, store = _linking_enabled(ports)
+    enabled, store = linking_enabled(ports)
     if not enabled:
         return replace(outcome, linking_enabled=False)
     return outcome + _link(recorded.touched, store, ports)
 
 
-def _linking_enabled(ports: Ports) -> tuple[bool, SignalStore | None]:
+def linking_enabled(ports: Ports) -> tuple[bool, SignalStore | None]:
     """Tell whether to link, and whom to ask for missing signals: not a store that just did not answer."""
     try:
         return ports.switchboard.linking_enabled(), ports.store
@@ -343,6 +356,7 @@ def _outcome(recorded: Recorded) -> Outcome:
 def _linked(resolved: Resolved, missing: Sequence[MissingSignal]) -> Outcome:
     return Outcome(
         made=tuple(resolved.made),
+        removed=tuple(resolved.removed),
         conflicts=tuple(resolved.conflicts),
         missing=tuple(dict.fromkeys(one.client_order_id for one in missing)),
     )

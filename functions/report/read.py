@@ -15,6 +15,7 @@ from linkage.domain.times import parse_utc
 from linkage.runtime.observability import make_logger
 
 SERVICE = "read_ledger"
+OPS = ("rates", "report", "trace", "verify", "quarantine", "quarantined")
 
 
 @cache
@@ -39,7 +40,10 @@ def _reader() -> PostgresLedgerReader:
 
 
 def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Answer ``{"op": "rates"|"report", "start", "end"}``, ``{"op": "trace", "id"}`` or ``{"op": "verify"}``.
+    """Answer one question about the ledger.
+
+    ``{"op": "rates"|"report", "start", "end"}``, ``{"op": "trace", "id"}``, ``{"op": "verify"}``,
+    ``{"op": "quarantine", "resolved"?: true}`` or ``{"op": "quarantined", "id"}``.
 
     Every failure is raised: a caller must never take an outage for an empty ledger.
     """
@@ -54,8 +58,12 @@ def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         result = reader.trace(_text(event, "id"))
     elif op == "verify":
         result = reader.verify()
+    elif op == "quarantine":
+        result = reader.quarantine(resolved=event.get("resolved") is True)
+    elif op == "quarantined":
+        result = reader.quarantined(_number(event, "id"))
     else:
-        raise InvalidInputError(f"op {op!r} is not one of rates, report, trace, verify", "op")
+        raise InvalidInputError(f"op {op!r} is not one of {', '.join(OPS)}", "op")
     _logger().info("Ledger read", op=op, found=result is not None)
     return {"ok": True, "result": result}
 
@@ -78,6 +86,14 @@ def _text(event: Mapping[str, Any], field: str) -> str:
     value = event.get(field)
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(f"{field} is required", field)
+    return value
+
+
+def _number(event: Mapping[str, Any], field: str) -> int:
+    value = event.get(field)
+    # PostgreSQL counts to 2**63 and no further.
+    if not isinstance(value, int) or not 0 < value < 2**63:
+        raise InvalidInputError(f"{field} has to be a number above 0", field)
     return value
 
 

@@ -8,12 +8,12 @@ forwarded has no effect at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE
+from linkage.contracts.messages import pack_messages
 from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
 from linkage.contracts.validation import validated
 from linkage.domain.errors import (
@@ -44,7 +44,6 @@ from linkage.ports import BotDirectory, Clock, EventQueue, Forwarder, SignalStor
 from linkage.sources import bottrader, canonical, generic
 from linkage.sources.sender import Sender
 
-MAX_MESSAGE_BYTES = 120_000
 FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
 
 Forward = Literal["none", "forwarded", "unmarked", "done before", "no answer", "refused"]
@@ -213,7 +212,9 @@ def take_events(
         raise InvalidInputError(first.detail, field)
     bodies = [event.model_dump(mode="json", by_alias=True, exclude_none=True) for event in reading.events]
     bodies.extend(dict(refused.body) for refused in reading.refused)
-    ports.queue.send(list(_messages(bodies)))
+    # ASCII: SQS refuses some characters that JSON allows.
+    texts = (json.dumps(body, separators=(",", ":"), default=str) for body in bodies)
+    ports.queue.send(list(pack_messages(texts)))
     return EventsTaken(sender.bot_id, len(reading.events), reading.refused)
 
 
@@ -338,23 +339,3 @@ def _forward(
         # The receiver has the order. An error now would make the sender post it a second time.
         return "unmarked"
     return "forwarded"
-
-
-def _messages(bodies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield message bodies of at most 100 events and 120 kB: one event, or an array."""
-    batch: list[str] = []
-    size = 0
-    for body in bodies:
-        # ASCII: SQS refuses some characters that JSON allows.
-        text = json.dumps(body, separators=(",", ":"), default=str)
-        if batch and (len(batch) == MAX_EVENTS_PER_MESSAGE or size + len(text) > MAX_MESSAGE_BYTES):
-            yield _message(batch)
-            batch, size = [], 0
-        batch.append(text)
-        size += len(text)
-    if batch:
-        yield _message(batch)
-
-
-def _message(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"

@@ -48,6 +48,7 @@ MAX_SNAPSHOTS = 200
 MAX_PARAMETERS_LENGTH = 8_000
 """In characters of JSON; longer ones are in the ledger, and in a trace."""
 MAX_STORIES = 10
+MAX_QUARANTINED = 200
 MODES = ("live", "paper", "unknown")
 TEST_MODE = "test"
 READ_SECONDS = 25.0
@@ -109,6 +110,30 @@ class PostgresLedgerReader:
                 for check in checks
             ],
         }
+
+    def quarantine(self, *, resolved: bool = False) -> Mapping[str, object]:
+        """Return what could not be understood, newest first, without its bodies.
+
+        Args:
+            resolved: also what was understood since.
+
+        Returns:
+            ``total`` and at most ``MAX_QUARANTINED`` of them in ``events``.
+        """
+
+        def read(connection: Connection) -> dict[str, Any]:
+            parameters = {"resolved": resolved, "limit": MAX_QUARANTINED}
+            rows = _rows(connection, _QUARANTINE, parameters)
+            return {"total": max((row.pop("total") for row in rows), default=0), "events": rows}
+
+        found: dict[str, object] = json_ready(self._read(read))
+        return found
+
+    def quarantined(self, quarantine_id: int) -> Mapping[str, object] | None:
+        """Return one event of the quarantine with its body as it came; None when there is no such."""
+        rows = self._read(partial(_rows, query=_QUARANTINED, parameters={"id": quarantine_id}))
+        found: dict[str, object] | None = json_ready(rows[0]) if rows else None
+        return found
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
         def in_transaction(connection: Connection) -> Result:
@@ -260,6 +285,19 @@ SELECT clock_timestamp() AS read_at,
        (SELECT max(order_time) FROM trade_records WHERE status IN ('filled', 'done')) AS last_order_at,
        (SELECT max(signalled_at) FROM strategy_signals) AS last_signal_at,
        (SELECT max(scheduled_at) FROM strategy_runs) AS last_run_at
+"""
+
+_QUARANTINE: LiteralString = """
+SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at,
+       count(*) OVER () AS total
+FROM quarantine_summary
+WHERE resolved_at IS NULL OR %(resolved)s
+ORDER BY quarantine_id DESC LIMIT %(limit)s
+"""
+
+_QUARANTINED: LiteralString = """
+SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at, body
+FROM quarantine WHERE quarantine_id = %(id)s
 """
 
 

@@ -1,4 +1,4 @@
-"""A queue message's body, taken apart: facts of what can be understood, reasons for what cannot.
+"""A queue message's body, packed and taken apart: facts of what is understood, reasons for what is not.
 
 One bad event in an array never holds up its neighbours. Text that PostgreSQL cannot keep (a NUL
 character, half a surrogate pair) is caught here, so that it cannot fail a whole batch there.
@@ -7,17 +7,18 @@ character, half a surrogate pair) is caught here, so that it cannot fail a whole
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from linkage.contracts.events import EVENT, FillEvent, fact_text
+from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE, FillEvent, fact_text
 from linkage.contracts.plain_fills import plain_fill_fact
 
 _NUL = "\\u0000"
+MAX_MESSAGE_BYTES = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,29 @@ class ParsedMessage:
     fills: list[str] = field(default_factory=list)
     order_events: list[str] = field(default_factory=list)
     bad: list[BadEvent] = field(default_factory=list)
+
+
+def pack_messages(events: Iterable[str]) -> Iterator[str]:
+    """Yield message bodies of at most 100 events and 120 kB: one event, or an array.
+
+    Args:
+        events: each as JSON text in ASCII, because SQS refuses some characters that JSON allows. One that is
+            longer than 120 kB gets a message of its own.
+    """
+    batch: list[str] = []
+    size = 0
+    for text in events:
+        if batch and (len(batch) == MAX_EVENTS_PER_MESSAGE or size + len(text) > MAX_MESSAGE_BYTES):
+            yield _packed(batch)
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield _packed(batch)
+
+
+def _packed(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
 
 
 def parse_message(body: str) -> ParsedMessage:

@@ -33,6 +33,24 @@ class QuarantinedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An unresolved row of the quarantine, as it was put there."""
+
+    quarantine_id: int
+    source: str
+    body: str
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOrder:
+    """Where an order stands when all are gone through by first recording, and by id at one moment."""
+
+    first_recorded_at: datetime
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
 class FactBatch:
     """Facts of one batch, each as JSON text. Order and repetition have no meaning."""
 

@@ -9,7 +9,18 @@ from typing import Literal, cast
 
 from linkage.contracts import items
 from linkage.domain.errors import DeliveryError, LinkageError, StoreUnavailableError
-from linkage.domain.facts import FactBatch, LedgerHealth, Recorded, Resolved, SignalKey, Touched, Window
+from linkage.domain.facts import (
+    FactBatch,
+    KeptEvent,
+    LedgerHealth,
+    Recorded,
+    RecordedOrder,
+    Resolved,
+    SignalKey,
+    Touched,
+    Window,
+)
+from linkage.domain.ids import OrderId
 from linkage.domain.times import iso_utc
 from linkage.ports import Clock, HotItem, PutOutcome
 
@@ -161,6 +172,8 @@ class FakeLedger:
     archived: set[str] = field(default_factory=set)
     failures: list[LinkageError | None] = field(default_factory=list)
     health: LedgerHealth = field(default_factory=LedgerHealth)
+    orders: list[RecordedOrder] = field(default_factory=list)
+    kept: list[KeptEvent] = field(default_factory=list)
 
     def __len__(self) -> int:
         return sum(len(batch) for batch in self.recorded)
@@ -181,6 +194,24 @@ class FakeLedger:
     def unresolved(self, *, limit: int) -> Touched:
         """See ``ports.TradeLedger``."""
         return Touched(frozenset(sorted(self.waiting.order_ids)[:limit]), self.waiting.keys)
+
+    def recorded_since(
+        self, start: datetime, *, after: OrderId | None = None, limit: int
+    ) -> Sequence[RecordedOrder]:
+        """See ``ports.TradeLedger``."""
+        place = (start, after or "")
+        return [one for one in self.orders if (one.first_recorded_at, one.order_id) > place][:limit]
+
+    def quarantined(
+        self, *, quarantine_id: int | None = None, after: int = 0, limit: int
+    ) -> Sequence[KeptEvent]:
+        """See ``ports.TradeLedger``."""
+        wanted = [one for one in self.kept if quarantine_id in (None, one.quarantine_id)]
+        return [one for one in wanted if one.quarantine_id > after][:limit]
+
+    def settle(self, quarantine_id: int) -> None:
+        """See ``ports.TradeLedger``."""
+        self.kept = [one for one in self.kept if one.quarantine_id != quarantine_id]
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """See ``ports.TradeLedger``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
@@ -12,11 +13,13 @@ from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.adapters.postgres_ledger import derive, facts, links, upkeep
 from linkage.domain.facts import (
     FactBatch,
+    KeptEvent,
     LedgerHealth,
     LinkMade,
     MissingSignal,
     QuarantinedEvent,
     Recorded,
+    RecordedOrder,
     Resolved,
     SignalKey,
     Touched,
@@ -85,6 +88,31 @@ class PostgresLedger:
             deadline_seconds=_PATIENT_SECONDS,
         )
         return Touched(order_ids=frozenset(OrderId(row[0]) for row in rows))
+
+    def recorded_since(
+        self, start: datetime, *, after: OrderId | None = None, limit: int
+    ) -> Sequence[RecordedOrder]:
+        """Return the orders first recorded since a moment; see ``ports.TradeLedger``."""
+        parameters = {"start": start, "after": after or "", "limit": limit}
+        rows = self.connection.run(
+            lambda connection: connection.execute(upkeep.RECORDED_SINCE, parameters).fetchall(),
+            deadline_seconds=_PATIENT_SECONDS,
+        )
+        return [RecordedOrder(*row) for row in rows]
+
+    def quarantined(
+        self, *, quarantine_id: int | None = None, after: int = 0, limit: int
+    ) -> Sequence[KeptEvent]:
+        """Return unresolved events of the quarantine; see ``ports.TradeLedger``."""
+        parameters = {"id": quarantine_id, "after": after, "limit": limit}
+        rows = self.connection.run(
+            lambda connection: connection.execute(upkeep.QUARANTINED, parameters).fetchall()
+        )
+        return [KeptEvent(*row) for row in rows]
+
+    def settle(self, quarantine_id: int) -> None:
+        """Mark an event of the quarantine as resolved, the first time."""
+        self.connection.run(lambda connection: connection.execute(upkeep.SETTLE, [quarantine_id]))
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, in their order.

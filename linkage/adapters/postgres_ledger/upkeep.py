@@ -25,6 +25,25 @@ LIMIT %(limit)s
 """The newest, up to half of the limit, and of the others as many as there is room for, by lot: orders that
 are lost for good must not keep a repairable one, old or new, from its turn."""
 
+RECORDED_SINCE: LiteralString = """
+SELECT first_recorded_at, order_id FROM trade_records
+WHERE first_recorded_at >= %(start)s AND (first_recorded_at, order_id) > (%(start)s, %(after)s)
+ORDER BY first_recorded_at, order_id
+LIMIT %(limit)s
+"""
+
+QUARANTINED: LiteralString = """
+SELECT quarantine_id, source, body, message_id FROM quarantine
+WHERE resolved_at IS NULL AND quarantine_id > %(after)s
+  AND (%(id)s::bigint IS NULL OR quarantine_id = %(id)s)
+ORDER BY quarantine_id
+LIMIT %(limit)s
+"""
+
+SETTLE: LiteralString = """
+UPDATE quarantine SET resolved_at = clock_timestamp() WHERE quarantine_id = %s AND resolved_at IS NULL
+"""
+
 MISSING: dict[str, LiteralString] = {
     "signal": """
 SELECT n FROM json_to_recordset(%s::json) AS f (n integer, bot_id text, client_order_id text, meaning text)

@@ -1,0 +1,106 @@
+"""What an operator can have repaired: links of any age, and events that were not understood when they came.
+
+Both do a part of the work per invocation and can be begun again at any time: they only compute anew what is
+a function of the facts, and record facts that may be recorded twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from functions.recorder import service
+from functions.recorder.service import Message, Outcome, Ports, StreamRecord
+from linkage.contracts.messages import BadEvent, parse_message
+from linkage.domain.facts import KeptEvent, QuarantinedEvent, RecordedOrder
+from linkage.domain.ids import OrderId
+
+RELINK_ORDERS = 10_000
+RETRY_EVENTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Relinked:
+    """One part of relinking. ``last`` is the order after which the next part begins; None at the end."""
+
+    orders: int = 0
+    outcome: Outcome = field(default_factory=Outcome)
+    last: RecordedOrder | None = None
+
+
+def relink(since: datetime, ports: Ports, *, after: OrderId | None = None) -> Relinked:
+    """Resolve again the next orders that were first recorded since then, the hot store included.
+
+    Args:
+        since: aware UTC.
+        ports: what the recorder works with.
+        after: of the orders recorded at ``since`` itself, only those with greater ids.
+
+    Raises:
+        LedgerUnavailableError: some parts may be done.
+    """
+    if not service.linking_enabled(ports)[0]:
+        return Relinked(outcome=Outcome(linking_enabled=False))
+    orders = ports.ledger.recorded_since(since, after=after, limit=RELINK_ORDERS)
+    outcome = service.resolve_orders([order.order_id for order in orders], ports)
+    return Relinked(len(orders), outcome, orders[-1] if len(orders) == RELINK_ORDERS else None)
+
+
+def describe_relinked(done: Relinked) -> dict[str, Any]:
+    """Return the counts of a part, JSON-ready."""
+    changed = sum(1 for link in done.outcome.made if link.relinked)
+    return {
+        "orders": done.orders,
+        "linked": len(done.outcome.made) - changed,
+        "changed": changed,
+        "unlinked": len(done.outcome.removed),
+        "conflicts": len(done.outcome.conflicts),
+        "keys_without_signal": len(done.outcome.missing),
+        "linking_enabled": done.outcome.linking_enabled,
+        "store_unavailable": done.outcome.store_unavailable,
+    }
+
+
+def retry(event: KeptEvent, ports: Ports) -> tuple[Outcome, str]:
+    """Take a quarantined event as if it came now; when it is understood, mark it as resolved.
+
+    Returns:
+        what became of its facts, and why it stays in the quarantine: empty when it does not. What
+        PostgreSQL refused is kept as the row that it was to be, and a row is never taken for an event: it
+        says of itself things that only we may say. Its sender has to send it again.
+
+    Raises:
+        LedgerUnavailableError: it stays in the quarantine.
+    """
+    if event.source == "fills":
+        bad = parse_message(event.body).bad
+        if bad:
+            return Outcome(), _words(bad[0])
+        outcome = service.record_fills([Message(event.message_id or "", event.body)], ports)
+    else:
+        image = _image(event.body)
+        if image is None:
+            return Outcome(), "it is no item of the stream; the sweep archives what the hot store still has"
+        outcome = service.archive([StreamRecord(event.message_id or "", image)], ports)
+    if outcome.quarantined:
+        # It was counted when it came, and its alarm has been heard.
+        return replace(outcome, quarantined=()), _words(outcome.quarantined[0])
+    ports.ledger.settle(event.quarantine_id)
+    return outcome, ""
+
+
+def _words(bad: BadEvent | QuarantinedEvent) -> str:
+    return f"{bad.field}: {bad.reason}" if bad.field else bad.reason
+
+
+def _image(body: str) -> Mapping[str, Any] | None:
+    try:
+        image = json.loads(body)
+    except ValueError:
+        return None
+    if isinstance(image, dict) and image.get("kind") in service.ARCHIVED_KINDS and "body" in image:
+        return image
+    return None
