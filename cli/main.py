@@ -15,7 +15,10 @@ from typer.core import TyperGroup
 
 import cli.bot
 import cli.deploy
+import cli.events
 import cli.local
+import cli.quarantine
+import cli.repair
 import cli.report
 import cli.secret
 import cli.sql
@@ -85,10 +88,13 @@ app.add_typer(cli.local.app, name="local")
 app.add_typer(cli.bot.app, name="bot")
 app.add_typer(cli.switch.app, name="switch")
 app.add_typer(cli.secret.app, name="secret")
+app.add_typer(cli.quarantine.app, name="quarantine")
 cli.deploy.register(app)
 cli.report.register(app)
 cli.trace.register(app)
 cli.sql.register(app)
+cli.events.register(app)
+cli.repair.register(app)
 
 
 def main() -> None:

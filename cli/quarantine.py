@@ -1,0 +1,101 @@
+"""``linkage quarantine``: what could not be understood, why, and another try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
+from cli.output import print_json, print_table, say
+
+app = typer.Typer(help="What could not be understood: list it, show it, try it again.", no_args_is_help=True)
+
+RETRY_SECONDS = 320
+
+_FACTS = ("quarantine_id", "source", "reason", "field", "message_id", "quarantined_at", "resolved_at")
+
+
+@app.command("list")
+def list_events(
+    context: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was understood when it was tried again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what waits in the quarantine, newest first, without bodies. Exit code 1 when something waits."""
+    reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "quarantine", "resolved": everything})
+    found: Mapping[str, Any] = reply["result"]
+    events = found["events"]
+    if as_json:
+        print_json(found)
+    elif not events:
+        say("Nothing is quarantined.")
+    else:
+        columns = [name for name in _FACTS if everything or name != "resolved_at"]
+        print_table(
+            [name.replace("_", " ") for name in columns],
+            [[each[name] or None for name in columns] for each in events],
+        )
+        if found["total"] > len(events):
+            say(f"These are the newest of {found['total']}.")
+    if any(each["resolved_at"] is None for each in events):
+        raise typer.Exit(PROBLEM)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one event with its body as it came. Exit code 1 when there is no such event."""
+    asked = {"op": "quarantined", "id": quarantine_id}
+    event = cloud_of(context).invoke("ReadLedgerFunction", asked)["result"]
+    if as_json:
+        print_json(event)
+    elif event is not None:
+        print_table(("fact", "value"), [(name.replace("_", " "), event[name] or None) for name in _FACTS])
+        typer.echo(event["body"])
+    if event is None:
+        if not as_json:
+            say(f"linkage: the quarantine has no event {quarantine_id}")
+        raise typer.Exit(PROBLEM)
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    quarantine_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, help="As the list shows it.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that waits.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take events as if they came now, after an update that understands them. Exit code 1 when some stay.
+
+    The recorder does it, on their bodies as they came. What is understood is recorded, linked, and marked
+    as resolved; what is wrong in itself has to be sent again, corrected, by whoever sent it.
+    """
+    if (quarantine_id is None) == (not everything):
+        raise CommandError("give an ID or --all")
+    cloud = cloud_of(context)
+    asked: Mapping[str, Any] | None = {"retry_quarantined": "all" if everything else quarantine_id}
+    events: list[Mapping[str, Any]] = []
+    while asked is not None:
+        part = cloud.invoke("SweepFunction", asked, read_timeout=RETRY_SECONDS)
+        events += part["events"]
+        asked = part["next"]
+    left = [each for each in events if not each["understood"]]
+    if as_json:
+        print_json({"understood": len(events) - len(left), "left": left})
+    else:
+        if left:
+            print_table(("quarantine id", "stays because"), [(e["quarantine_id"], e["reason"]) for e in left])
+        say(f"{len(events) - len(left)} understood, {len(left)} left.")
+    if not events and not everything:
+        raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
+    if left:
+        raise typer.Exit(PROBLEM)

@@ -1,0 +1,132 @@
+"""``linkage relink`` and ``linkage redrive``: what an operator repairs once the cause is gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
+from cli.output import print_json, print_table, say
+from linkage.adapters.sqs_events import MAX_ENTRIES, SqsEventQueue
+from linkage.domain.times import iso_utc
+
+PART_SECONDS = 320
+"""Longer than a part of relinking may take."""
+REDRIVE_SECONDS = 120
+"""How long other receivers do not see a dead letter that is on its way."""
+
+_COUNTS = ("orders", "linked", "changed", "unlinked", "conflicts", "keys_without_signal")
+_WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands directly under `linkage`."""
+    app.command()(relink)
+    app.command()(redrive)
+
+
+def relink(
+    context: typer.Context,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Orders recorded since then, e.g. 2026-11-22T12:00 (UTC)."),
+    ] = None,
+    hours: Annotated[float | None, typer.Option("--hours", help="Or in the last so many hours.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Resolve again the link of every order recorded since a time. Running it twice changes nothing more.
+
+    Exit code 1 when it could not do all: linking is off, or DynamoDB did not answer.
+    """
+    cloud = cloud_of(context)
+    asked: Mapping[str, Any] | None = {"relink_since": _start(since, hours, now=datetime.now(UTC))}
+    total: Counter[str] = Counter()
+    enabled, store_away = True, False
+    while asked is not None:
+        part = cloud.invoke("SweepFunction", asked, read_timeout=PART_SECONDS)
+        total.update({name: part[name] for name in _COUNTS})
+        enabled, store_away = enabled and part["linking_enabled"], store_away or part["store_unavailable"]
+        asked = part["next"]
+        if asked is not None:
+            say(f"{total['orders']} orders, up to {asked['relink_since']}")
+    counts = {name: total[name] for name in _COUNTS}
+    if as_json:
+        print_json({**counts, "linking_enabled": enabled, "store_unavailable": store_away})
+    else:
+        print_table(("orders", "count"), [(name.replace("_", " "), count) for name, count in counts.items()])
+    if not enabled:
+        raise CommandError("linking is off; turn it on with: linkage switch on", PROBLEM)
+    if store_away:
+        raise CommandError(
+            "DynamoDB did not answer, so keys without a signal may have one; try again", PROBLEM
+        )
+
+
+def redrive(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Move the dead letters of the fills queue back into it. Exit code 1 when some are left.
+
+    A message is deleted after its copy was accepted, so an interruption doubles it at worst, and a fill
+    that is recorded twice is one. Counts are SQS's own, which lag by up to a minute.
+    """
+    cloud = cloud_of(context)
+    sqs = cloud.client("sqs", read_timeout=30)
+    source, target = cloud.output("FillsDlqUrl"), cloud.output("FillsQueueUrl")
+    queues = {"dead letters": source, "fills": target}
+    before = {name: _depth(sqs, url) for name, url in queues.items()}
+    moved = _move(sqs, source, target)
+    after = {name: _depth(sqs, url) for name, url in queues.items()}
+    if as_json:
+        print_json({"moved": moved, "before": before, "after": after})
+    else:
+        print_table(("queue", "before", "after"), [(name, before[name], after[name]) for name in queues])
+        say(f"Moved {moved} message{'' if moved == 1 else 's'}.")
+    if after["dead letters"]:
+        raise typer.Exit(PROBLEM)
+
+
+def _start(since: str | None, hours: float | None, *, now: datetime) -> str:
+    if (since is None) == (hours is None):
+        raise CommandError("give --since or --hours")
+    try:
+        if since is not None:
+            moment = datetime.fromisoformat(since)
+            # What names no zone is UTC, as the help says.
+            return iso_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+        if hours is not None and hours > 0:
+            return iso_utc(now - timedelta(hours=hours))
+    except ValueError:
+        raise CommandError("--since is no time; write it as 2026-11-22T12:00") from None
+    except OverflowError:
+        raise CommandError("that is beyond all calendars") from None
+    raise CommandError("--hours must be more than 0")
+
+
+def _depth(sqs: Any, url: str) -> int:
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING))["Attributes"]
+    return sum(int(attributes[name]) for name in _WAITING)
+
+
+def _move(sqs: Any, source: str, target: str) -> int:
+    """Send each message again, then delete it. SQS's own task for this is not in every emulator."""
+    queue, moved = SqsEventQueue(target, sqs), 0
+    while messages := sqs.receive_message(
+        QueueUrl=source,
+        MaxNumberOfMessages=MAX_ENTRIES,
+        VisibilityTimeout=REDRIVE_SECONDS,
+        # A long poll asks every server of the queue; an empty answer means that it is empty.
+        WaitTimeSeconds=2,
+    ).get("Messages", []):
+        queue.send([message["Body"] for message in messages])
+        reply = sqs.delete_message_batch(
+            QueueUrl=source,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(messages)
+            ],
+        )
+        moved += len(messages) - len(reply.get("Failed", []))
+    return moved
