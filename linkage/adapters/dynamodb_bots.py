@@ -6,20 +6,16 @@ A token's item names its bot, the bot's record lists its tokens: a token is vali
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from linkage.adapters.dynamodb_table import ConditionFailedError, item_key, store_errors
 from linkage.contracts import items
 from linkage.contracts.signals import BotRecord
 from linkage.domain.errors import ConfigurationError, StoreUnavailableError
 from linkage.domain.ids import BotId
 from linkage.domain.times import iso_utc
-
-_CHANGED_MEANWHILE = "TransactionCanceledException"
 
 
 class DynamoBotDirectory:
@@ -49,7 +45,7 @@ class DynamoBotDirectory:
 
     def all(self, *, removed: bool = False) -> list[BotRecord]:
         """Return the bots by name; with ``removed`` those that were removed as well."""
-        with _store_errors():
+        with store_errors():
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression=f"{items.PK} = :bots",
@@ -121,7 +117,7 @@ class DynamoBotDirectory:
         put: dict[str, Any] = {
             "TableName": self._table,
             "Item": {
-                **_key(items.BOT_PK, items.bot_sk(record.bot_id)),
+                **item_key(items.BOT_PK, items.bot_sk(record.bot_id)),
                 "kind": {"S": "bot"},
                 "body": {"S": record.model_dump_json()},
                 **_received(record),
@@ -135,41 +131,27 @@ class DynamoBotDirectory:
         token = {"kind": {"S": "token"}, "bot_id": {"S": record.bot_id}, **_received(record)}
         writes: list[dict[str, Any]] = [{"Put": put}]
         for each in new_tokens:
-            item = {**_key(items.token_pk(each), items.TOKEN_SK), **token}
+            item = {**item_key(items.token_pk(each), items.TOKEN_SK), **token}
             writes.append({"Put": {"TableName": self._table, "Item": item}})
         for each in old_tokens:
-            key = _key(items.token_pk(each), items.TOKEN_SK)
+            key = item_key(items.token_pk(each), items.TOKEN_SK)
             writes.append({"Delete": {"TableName": self._table, "Key": key}})
-        with _store_errors():
-            self._client.transact_write_items(TransactItems=writes)
+        try:
+            with store_errors():
+                self._client.transact_write_items(TransactItems=writes)
+        except ConditionFailedError:
+            raise StoreUnavailableError("the bot was changed by somebody else meanwhile") from None
 
     def _body(self, bot_id: BotId) -> str | None:
         item = self._get(items.BOT_PK, items.bot_sk(bot_id))
         return None if item is None else str(item["body"]["S"])
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        with _store_errors():
-            reply = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        with store_errors():
+            reply = self._client.get_item(TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True)
         item: dict[str, Any] | None = reply.get("Item")
         return item
 
 
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == _CHANGED_MEANWHILE:
-            raise StoreUnavailableError("the bot was changed by somebody else meanwhile") from None
-        raise StoreUnavailableError(f"the table refused a call: {code}") from error
-    except BotoCoreError as error:
-        raise StoreUnavailableError(f"the table cannot be reached: {type(error).__name__}") from error
-
-
 def _received(record: BotRecord) -> dict[str, Any]:
     return {"received_at": {"S": iso_utc(record.updated_at)}}
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {items.PK: {"S": pk}, items.SK: {"S": sk}}

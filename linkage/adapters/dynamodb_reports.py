@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from linkage.adapters.dynamodb_table import ConditionFailedError, store_errors
 from linkage.contracts import items
 from linkage.domain.canonical import sha256_hex
-from linkage.domain.errors import StoreUnavailableError
 from linkage.domain.times import iso_utc
 from linkage.ports import ReportPeriod
 
@@ -35,27 +33,21 @@ class DynamoReportClaims:
             items.TTL_ATTRIBUTE: {"N": str(int((at + timedelta(days=items.REPORT_TTL_DAYS)).timestamp()))},
         }
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=item,
-                ConditionExpression=f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now",
-                ExpressionAttributeValues={":now": {"N": str(int(at.timestamp()))}},
-            )
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code == "ConditionalCheckFailedException":
-                return False
-            raise StoreUnavailableError(f"the table refused a claim: {code}") from error
-        except BotoCoreError as error:
-            raise StoreUnavailableError(f"the table cannot be reached: {type(error).__name__}") from error
+            with store_errors():
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression=f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now",
+                    ExpressionAttributeValues={":now": {"N": str(int(at.timestamp()))}},
+                )
+        except ConditionFailedError:
+            return False
         return True
 
     def release(self, period: ReportPeriod, recipient: str) -> None:
         """Give a claim back, after a mail that certainly was not sent."""
-        try:
+        with store_errors():
             self._client.delete_item(TableName=self._table, Key=_key(period, recipient))
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailableError(f"a claim was not given back: {type(error).__name__}") from error
 
 
 def _key(period: ReportPeriod, recipient: str) -> dict[str, Any]:

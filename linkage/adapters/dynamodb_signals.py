@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from linkage.adapters.dynamodb_table import ConditionFailedError, item_key, store_errors
 from linkage.contracts import items
 from linkage.domain.errors import StoreUnavailableError
 from linkage.domain.facts import SignalKey
@@ -25,7 +23,6 @@ BATCH_GET_LIMIT = 100
 UNPROCESSED_ROUNDS = 4
 PUT_ROUNDS = 3
 _ABSENT = f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now"
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -53,7 +50,7 @@ class DynamoSignalStore:
     ) -> PutOutcome:
         """Store a signal under its key unless a living one is there; see ``ports.SignalStore``."""
         item = {
-            **_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+            **item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
             **_common("signal", fact, received_at),
             "meaning": {"S": meaning},
             "disposition": {"S": disposition},
@@ -84,22 +81,22 @@ class DynamoSignalStore:
     def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
         """Remember that the signal was forwarded; nothing happens when it is gone."""
         try:
-            with _store_errors():
+            with store_errors():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+                    Key=item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
                     UpdateExpression="SET forwarded_at = if_not_exists(forwarded_at, :at)",
                     ConditionExpression=f"attribute_exists({items.PK})",
                     ExpressionAttributeValues={":at": {"S": iso_utc(at)}},
                 )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
         """Store a snapshot's description, which never expires; False when it was there already."""
         return self._put_if_absent(
             {
-                **_key(items.snapshot_pk(snapshot_id), f"SNAPSHOT#{config_hash}"),
+                **item_key(items.snapshot_pk(snapshot_id), f"SNAPSHOT#{config_hash}"),
                 **_common("snapshot", fact, received_at),
             }
         )
@@ -109,7 +106,7 @@ class DynamoSignalStore:
         expires = _epoch(received_at + timedelta(days=items.RUN_TTL_DAYS))
         return self._put_if_absent(
             {
-                **_key(items.run_pk(run_id), items.RUN_SK),
+                **item_key(items.run_pk(run_id), items.RUN_SK),
                 **_common("run", fact, received_at),
                 items.TTL_ATTRIBUTE: {"N": expires},
             }
@@ -130,7 +127,7 @@ class DynamoSignalStore:
         pages: list[Item] = []
         start: dict[str, Any] = {}
         while True:
-            with _store_errors():
+            with store_errors():
                 page = self._client.query(
                     TableName=self._table,
                     KeyConditionExpression=f"{items.PK} = :bots",
@@ -147,7 +144,7 @@ class DynamoSignalStore:
     def _keys_of_hour(self, hour: str) -> Iterator[tuple[str, str]]:
         start: dict[str, Any] = {}
         while True:
-            with _store_errors():
+            with store_errors():
                 page = self._client.query(
                     TableName=self._table,
                     IndexName=items.HOUR_INDEX,
@@ -164,27 +161,27 @@ class DynamoSignalStore:
 
     def _put_if_absent(self, item: Item) -> bool:
         try:
-            with _store_errors():
+            with store_errors():
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
                     ConditionExpression=_ABSENT,
                     ExpressionAttributeValues={":now": {"N": _epoch(self._clock.now())}},
                 )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return False
         return True
 
     def _get(self, pk: str, sk: str) -> Item | None:
-        with _store_errors():
-            reply = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        with store_errors():
+            reply = self._client.get_item(TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True)
         item: Item | None = reply.get("Item")
         return item if item is not None and self._alive(item) else None
 
     def _batch_get(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
         found: list[Item] = []
         for start in range(0, len(keys), BATCH_GET_LIMIT):
-            wanted = [_key(pk, sk) for pk, sk in keys[start : start + BATCH_GET_LIMIT]]
+            wanted = [item_key(pk, sk) for pk, sk in keys[start : start + BATCH_GET_LIMIT]]
             found.extend(self._batch_get_all(wanted))
         return [item for item in found if self._alive(item)]
 
@@ -193,7 +190,7 @@ class DynamoSignalStore:
         for attempt in range(UNPROCESSED_ROUNDS):
             if attempt:
                 self._pause(0.025 * 2**attempt)
-            with _store_errors():
+            with store_errors():
                 reply = self._client.batch_get_item(RequestItems=request)
             yield from reply["Responses"].get(self._table, ())
             request = reply.get("UnprocessedKeys") or {}
@@ -224,9 +221,9 @@ class DynamoSwitchboard:
         Raises:
             StoreUnavailableError: the switch cannot be read, or what is there is no switch.
         """
-        with _store_errors():
+        with store_errors():
             reply = self._client.get_item(
-                TableName=self._table, Key=_key(items.SWITCH_PK, items.SWITCH_SK), ConsistentRead=True
+                TableName=self._table, Key=item_key(items.SWITCH_PK, items.SWITCH_SK), ConsistentRead=True
             )
         if "Item" not in reply:
             return True
@@ -238,33 +235,11 @@ class DynamoSwitchboard:
 
     def turn(self, fact: str, *, changed_at: datetime) -> None:
         """Turn the switch; ``fact`` is ``SwitchRecord.fact_text()``."""
-        item = {**_key(items.SWITCH_PK, items.SWITCH_SK), **_common("switch", fact, changed_at)}
+        item = {**item_key(items.SWITCH_PK, items.SWITCH_SK), **_common("switch", fact, changed_at)}
         # The switch is not swept by the hour: it is one item, whatever its age.
         del item[items.HOUR_INDEX_PK]
-        with _store_errors():
+        with store_errors():
             self._client.put_item(TableName=self._table, Item=item)
-
-
-class _ConditionFailedError(Exception):
-    """A conditional write found what it was not to overwrite."""
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """Turn what botocore raises into the store's own errors."""
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == _CONDITION_FAILED:
-            raise _ConditionFailedError from None
-        raise StoreUnavailableError(f"the table refused a call: {code}") from error
-    except BotoCoreError as error:
-        raise StoreUnavailableError(f"the table cannot be reached: {type(error).__name__}") from error
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {items.PK: {"S": pk}, items.SK: {"S": sk}}
 
 
 def _common(kind: str, fact: str, received_at: datetime) -> dict[str, Any]:

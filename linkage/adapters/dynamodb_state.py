@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from linkage.adapters.dynamodb_table import ConditionFailedError, item_key, store_errors
 from linkage.contracts import items
-from linkage.domain.errors import StateChangedError, StoreUnavailableError
+from linkage.domain.errors import StateChangedError
 from linkage.domain.times import iso_utc
 from linkage.ports import PaperItem
 
@@ -78,15 +76,15 @@ class _VersionedItems:
         self._client = client
 
     def get(self, pk: str, sk: str) -> PaperItem | None:
-        with _store_errors():
-            reply = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        with store_errors():
+            reply = self._client.get_item(TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True)
         return _item(reply["Item"]) if "Item" in reply else None
 
     def query(self, pk: str) -> list[PaperItem]:
         found: list[PaperItem] = []
         start: dict[str, Any] = {}
         while True:
-            with _store_errors():
+            with store_errors():
                 page = self._client.query(
                     TableName=self._table,
                     KeyConditionExpression=f"{items.PK} = :pk",
@@ -107,42 +105,21 @@ class _VersionedItems:
                 "ExpressionAttributeValues": {":version": {"N": str(version)}},
             }
         item = {
-            **_key(pk, sk),
+            **item_key(pk, sk),
             "kind": {"S": kind},
             "body": {"S": body},
             "version": {"N": str(version + 1)},
             "received_at": {"S": iso_utc(at)},
         }
         try:
-            with _store_errors():
+            with store_errors():
                 self._client.put_item(TableName=self._table, Item=item, **condition)
-        except _ConditionFailedError:
+        except ConditionFailedError:
             raise StateChangedError(f"{pk} {sk} is no longer of version {version}") from None
 
     def delete(self, pk: str, sk: str) -> None:
-        with _store_errors():
-            self._client.delete_item(TableName=self._table, Key=_key(pk, sk))
-
-
-class _ConditionFailedError(Exception):
-    """A conditional write found another version."""
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == "ConditionalCheckFailedException":
-            raise _ConditionFailedError from None
-        raise StoreUnavailableError(f"the table refused a call: {code}") from error
-    except BotoCoreError as error:
-        raise StoreUnavailableError(f"the table cannot be reached: {type(error).__name__}") from error
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {items.PK: {"S": pk}, items.SK: {"S": sk}}
+        with store_errors():
+            self._client.delete_item(TableName=self._table, Key=item_key(pk, sk))
 
 
 def _item(item: dict[str, Any]) -> PaperItem:
