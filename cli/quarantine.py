@@ -14,6 +14,9 @@ app = typer.Typer(help="What could not be understood: list it, show it, try it a
 
 RETRY_SECONDS = 320
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+"""Anybody may have written a body; it must not write on the reader's terminal what it likes."""
+
 _FACTS = ("quarantine_id", "source", "reason", "field", "message_id", "quarantined_at", "resolved_at")
 
 
@@ -51,14 +54,17 @@ def show(
     quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one event with its body as it came. Exit code 1 when there is no such event."""
+    """Show one event with its body as it came, control characters escaped.
+
+    Exit code 1 when there is no such event.
+    """
     asked = {"op": "quarantined", "id": quarantine_id}
     event = cloud_of(context).invoke("ReadLedgerFunction", asked)["result"]
     if as_json:
         print_json(event)
     elif event is not None:
         print_table(("fact", "value"), [(name.replace("_", " "), event[name] or None) for name in _FACTS])
-        typer.echo(event["body"])
+        typer.echo(event["body"].translate(_CONTROLS))
     if event is None:
         if not as_json:
             say(f"linkage: the quarantine has no event {quarantine_id}")

@@ -61,6 +61,11 @@ def test_show_gives_the_body_as_it_came(cloud: WorldCloud) -> None:
     assert run(cloud, "quarantine", "show", "0").exit_code == 2
 
 
+def test_a_body_does_not_steer_the_terminal(cloud: WorldCloud) -> None:
+    put_aside(cloud.world, "fills", "\x1b[2Jgone\x9b1A\tü")
+    assert run(cloud, "quarantine", "show", "1").stdout.endswith("\n\\x1b[2Jgone\\x9b1A\tü\n")
+
+
 def test_what_is_understood_now_is_recorded_linked_and_resolved(cloud: WorldCloud) -> None:
     world = cloud.world
     world.signal(our_key(1), snapshot_id="b042c0bb-6184-4d40-aa65-2f7c8d83a243")
