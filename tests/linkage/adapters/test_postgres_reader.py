@@ -254,7 +254,7 @@ def told(rows: LedgerRows) -> LedgerRows:
     for number in (2, 1):
         rows.insert(
             "fills",
-            {**common, "fill_id": f"t{number}", "economics": SET_A, "kind": "FILL", "price": "100.250",
+            {**common, "fill_id": f"t{number}", "economics": 1, "kind": "FILL", "price": "100.250",
              "quantity": "1", "quantity_unit": "base", "executed_at": minute(10 + number)},
         )  # fmt: skip
     rows.order("child", 20, parent_order_id=native, side="sell")
