@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.recorder import repair
+from linkage.contracts.events import EVENT, fact_text
 from tests.cli.deployed import WorldCloud, run
 from tests.scenarios.world import World
 from tests.support.events import fill, native_id, our_key
@@ -92,19 +93,16 @@ def test_what_is_not_understood_stays_once_and_holds_up_no_other(
 ) -> None:
     world = cloud.world
     monkeypatch.setattr(repair, "RETRY_EVENTS", 1)
-    put_aside(world, "fills", FORGED)
-    put_aside(world, "stream", {"snapshot_id": "a row that PostgreSQL refused"})
+    row_that_postgresql_refused = fact_text(EVENT.validate_python(fill(A)))
+    put_aside(world, "fills", row_that_postgresql_refused)
+    put_aside(world, "stream", {"snapshot_id": "another"})
     put_aside(world, "stream", {"kind": "signal", "body": "no JSON"})
     put_aside(world, "fills", fill(B))
     result = run(cloud, "quarantine", "retry", "--all")
     assert result.exit_code == 1
     assert "1 understood, 3 left." in result.stderr
     assert world.rows("SELECT order_id FROM trade_records") == [(B,)]
-    assert [each["quarantine_id"] for each in listed(cloud)["events"] if each["quarantine_id"] <= 3] == [
-        3,
-        2,
-        1,
-    ]
+    assert [each["quarantine_id"] for each in listed(cloud)["events"]] == [3, 2, 1]
 
 
 def test_a_defect_of_ours_leaves_an_event_where_it_is(
