@@ -1,8 +1,8 @@
 """Breaks the linker on purpose, one bug at a time, and shows that the tests notice.
 
-``python -m tests.proofs.mutants [NAME…]`` copies the repository, applies each bug to the copy, runs the
-tests of the rules there, and prints how many failed and which numbered scenarios were among them. It exits
-with 1 when a bug was not noticed.
+``python -m tests.proofs.mutants [--first] [NAME…]`` copies the repository, applies each bug to the copy, runs
+the tests of the rules there, and prints how many failed and which numbered scenarios were among them. With
+``--first`` a bug's run ends at the first failure. It exits with 1 when a bug was not noticed.
 """
 
 from __future__ import annotations
@@ -166,9 +166,10 @@ def applied(mutant: Mutant, text: str) -> str:
     return text
 
 
-def failures(copy: Path) -> list[str]:
+def failures(copy: Path, *flags: str) -> list[str]:
     """Run the tests in a copy of the repository and return the names of those that failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", *TESTS]
+    options = ["-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", *flags]
+    command = [sys.executable, "-m", "pytest", *options, *TESTS]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
     if done.returncode not in (0, 1):
@@ -178,8 +179,10 @@ def failures(copy: Path) -> list[str]:
     return failed
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Try each bug; return 1 when one was not noticed."""
+    flags = ["-x"] if "--first" in arguments else []
+    names = [argument for argument in arguments if argument != "--first"]
     chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     noticed_by: set[str] = set()
     missed = 0
@@ -198,7 +201,7 @@ def main(names: list[str]) -> int:
             file = copy / mutant.file
             sound = file.read_text()
             file.write_text(applied(mutant, sound))
-            failed = failures(copy)
+            failed = failures(copy, *flags)
             file.write_text(sound)
             scenarios = sorted(set(re.findall(r"test_(scenario_\d\d)", " ".join(failed))))
             noticed_by.update(scenarios)
