@@ -82,6 +82,13 @@ BUNDLES = {
 }
 
 
+# Where the market is an exchange; CCXT is as large as all the rest, so other stages do without.
+EXCHANGE_BUNDLES = {
+    "sighook": Bundle("sighook-exchange", "sighook"),
+    "broker": Bundle("broker-exchange", "broker"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a zip runs.

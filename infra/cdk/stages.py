@@ -163,6 +163,11 @@ class Stage:
     host_bundles: bool = False
     log_level: str = "INFO"
 
+    @property
+    def on_exchange(self) -> bool:
+        """Tell whether candles come from an exchange."""
+        return self.market.startswith("ccxt:")
+
     def stack_name(self, part: Literal["data", "service", "operations"]) -> str:
         """Return the name, and construct id, of one of the three stacks."""
         return f"linkage-{self.name}-{part}"

@@ -18,6 +18,7 @@ from infra.cdk import bundling
 from infra.cdk.bundling import (
     AWS_SERVICES,
     BUNDLES,
+    EXCHANGE_BUNDLES,
     ROOT,
     Bundle,
     Target,
@@ -63,25 +64,26 @@ outside = [
 print(json.dumps(sorted(outside)))
 """
 
-bundles = pytest.mark.parametrize("bundle", BUNDLES.values(), ids=BUNDLES.keys())
+ALL_BUNDLES = (*BUNDLES.values(), *EXCHANGE_BUNDLES.values())
+bundles = pytest.mark.parametrize("bundle", ALL_BUNDLES, ids=lambda bundle: bundle.group)
 
 
 @pytest.fixture(scope="session")
 def host_zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every zip for this machine, unpacked."""
     folder = Path(tmp_path_factory.mktemp("host-zips"))
-    for bundle in BUNDLES.values():
+    for bundle in ALL_BUNDLES:
         build(bundle, host_target(), folder / bundle.group)
-    return {group: folder / group for group in BUNDLES}
+    return {bundle.group: folder / bundle.group for bundle in ALL_BUNDLES}
 
 
 @pytest.fixture(scope="session")
 def lambda_zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every zip for Lambda, unpacked."""
     folder = Path(tmp_path_factory.mktemp("lambda-zips"))
-    for bundle in BUNDLES.values():
+    for bundle in ALL_BUNDLES:
         build(bundle, lambda_target(), folder / bundle.group)
-    return {group: folder / group for group in BUNDLES}
+    return {bundle.group: folder / bundle.group for bundle in ALL_BUNDLES}
 
 
 def test_every_handler_has_a_zip() -> None:
@@ -101,6 +103,14 @@ def test_a_bare_interpreter_imports_the_handler_from_its_zip_alone(
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("group", EXCHANGE_BUNDLES)
+def test_an_exchange_is_reachable_from_the_zips_of_a_stage_that_trades_on_one(
+    lambda_zips: dict[str, Path], group: str
+) -> None:
+    assert (lambda_zips[f"{group}-exchange"] / "ccxt" / "coinbase.py").is_file()
+    assert not (lambda_zips[group] / "ccxt").exists()
 
 
 @bundles

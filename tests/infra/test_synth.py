@@ -38,6 +38,35 @@ def test_a_finding_of_cdk_nag_fails_the_synth(tmp_path: Path) -> None:
         app.synth()
 
 
+def test_a_stage_on_an_exchange_has_its_library_in_the_zips_that_read_candles(
+    assemblies: Callable[[str], Assembly], tmp_path: Path
+) -> None:
+    from infra.cdk.app import build_app
+
+    context = {"stage": "dev", "market": "ccxt:coinbase", "aws:cdk:bundling-stacks": []}
+    build_app(context=context, outdir=str(tmp_path)).synth()
+    on_exchange = Assembly.read(load_stage(context.get), tmp_path)
+    changed = {
+        name
+        for name, code in zips(on_exchange).items()
+        if code != zips(assemblies("dev"))[name] and name.startswith("linkage-")
+    }
+    assert changed == {
+        "linkage-dev-run-strategy",
+        "linkage-dev-take-signals",
+        "linkage-dev-execute-orders",
+    }
+
+
+def zips(assembly: Assembly) -> dict[str, str]:
+    return {
+        str(resource["Properties"].get("FunctionName")): str(resource["Properties"]["Code"])
+        for template in assembly.templates.values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+
 def test_every_alarm_has_a_heading_in_the_operations_guide() -> None:
     headings = re.findall(r"^## ([a-z0-9-]+)$", (ROOT / "docs" / "operations.md").read_text(), re.M)
     assert set(headings) >= ALARMS

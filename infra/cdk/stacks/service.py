@@ -17,7 +17,14 @@ from functions.recorder.settings import RecorderSettings
 from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
 from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
-from infra.cdk.bundling import BUNDLES, RDS_AUTHORITIES_NAME, code_of, host_target, lambda_target
+from infra.cdk.bundling import (
+    BUNDLES,
+    EXCHANGE_BUNDLES,
+    RDS_AUTHORITIES_NAME,
+    code_of,
+    host_target,
+    lambda_target,
+)
 from infra.cdk.constructs.event_sources import FAILURE_KEYS, QueueSource, StreamSource
 from infra.cdk.constructs.function import LinkageFunction, Network
 from infra.cdk.constructs.hot_store import HOUR_INDEX
@@ -348,7 +355,8 @@ class ServiceStack(Stack):
     def _code(self, group: str) -> lambda_.Code:
         if group not in self._codes:
             target = host_target() if self._stage.host_bundles else lambda_target()
-            self._codes[group] = code_of(BUNDLES[group], target)
+            bundles = BUNDLES | EXCHANGE_BUNDLES if self._stage.on_exchange else BUNDLES
+            self._codes[group] = code_of(bundles[group], target)
         return self._codes[group]
 
     def _login(self, login: str) -> dict[str, object]:
