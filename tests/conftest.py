@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,18 @@ import pytest
 
 from local.postgres import PostgresServer
 from tests.support.ledger import LedgerDatabase, create_template
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is not collected here, and why."""
+    from tests.linkage.strategy.conftest import REAL_CANDLES
+
+    left_out = []
+    if not REAL_CANDLES.is_dir():
+        left_out.append("not collected: tests over real candles, which are not beside this checkout")
+    if sys.platform != "linux":
+        left_out.append("not collected: tests of the kernel's parent-death signal, which is Linux's")
+    return left_out
 
 
 @pytest.fixture(scope="session")

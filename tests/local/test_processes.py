@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from local.processes import (
     MissingToolError,
     alive,
-    command_line,
-    descendants,
     end_group,
     free_port,
     require_free_port,
@@ -70,25 +66,6 @@ def test_a_leader_that_ignores_the_polite_signal_ends_all_the_same() -> None:
         stubborn.stdout.readline()
     end_group(stubborn, patience_seconds=0.1)
     assert stubborn.returncode == -signal.SIGKILL
-
-
-@pytest.mark.skipif(not LINUX, reason="needs the kernel's parent-death signal")
-def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    script = (
-        "import subprocess, sys, time\n"
-        "from local.processes import dies_with_parent\n"
-        "p = subprocess.Popen(sys.argv[1:], preexec_fn=dies_with_parent())\n"
-        "print(p.pid, flush=True); time.sleep(600)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script, *SLEEP], stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    with parent.stdout:
-        child = int(parent.stdout.readline())
-    assert child in descendants(os.getpid())
-    assert command_line(child).endswith("time.sleep(600)")
-    parent.kill()
-    parent.wait()
-    assert wait_until_gone(child, timeout_seconds=DEADLINE_SECONDS)
 
 
 def test_a_process_that_nobody_has_waited_for_counts_as_ended() -> None:
