@@ -14,7 +14,7 @@ from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import Window
 from linkage.runtime.settings import DatabaseSettings
 from tests.support.ledger import LedgerDatabase
-from tests.support.ledger_rows import END, SET_A, SET_B, START, LedgerRows, minute
+from tests.support.ledger_rows import END, SET_B, START, LedgerRows, minute
 
 WINDOW = Window(START, END)
 
