@@ -52,7 +52,7 @@ MAX_QUARANTINED = 200
 MODES = ("live", "paper", "unknown")
 TEST_MODE = "test"
 READ_SECONDS = 25.0
-VERIFY_SECONDS = 600.0
+VERIFY_SECONDS = 580.0
 
 Row = dict[str, Any]
 Result = TypeVar("Result")

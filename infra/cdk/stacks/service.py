@@ -133,7 +133,8 @@ class ServiceStack(Stack):
             "Reads rates, reports and traces from the ledger",
             ReadLedgerSettings,
             self._login("reader"),
-            _Sizes(512, 60),
+            # Reads end after 25 s by themselves; `linkage verify` computes everything afresh.
+            _Sizes(512, 600),
             inside=True,
         )
         self._grant_login(reader, "reader")
