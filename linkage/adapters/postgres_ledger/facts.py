@@ -237,16 +237,20 @@ DERIVED_ACTIVATIONS: LiteralString = """
 """
 """A snapshot is in force from the first run that has it to the first run that has another."""
 
-ACTIVATE: LiteralString = (
+_TOUCHED_STRATEGIES: LiteralString = (
+    "WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])"
+)
+_TOUCHED_ACTIVATIONS: LiteralString = DERIVED_ACTIVATIONS.replace("{where}", _TOUCHED_STRATEGIES)
+
+DROP_ACTIVATIONS: LiteralString = (
     """
 WITH wanted AS MATERIALIZED ("""
-    + DERIVED_ACTIVATIONS.replace(
-        "{where}",
-        "WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])",
-    )
+    + _TOUCHED_ACTIVATIONS
     + """), gone AS (
   DELETE FROM strategy_activations a
-  WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])
+  """
+    + _TOUCHED_STRATEGIES
+    + """
     AND NOT EXISTS (SELECT FROM wanted w WHERE w.strategy = a.strategy AND w.arm = a.arm
                     AND w.activated_at = a.activated_at)
 )
@@ -258,10 +262,7 @@ CLOSE_ACTIVATIONS: LiteralString = (
     """
 UPDATE strategy_activations a SET snapshot_id = w.snapshot_id, deactivated_at = w.deactivated_at
 FROM ("""
-    + DERIVED_ACTIVATIONS.replace(
-        "{where}",
-        "WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])",
-    )
+    + _TOUCHED_ACTIVATIONS
     + """) w
 WHERE a.strategy = w.strategy AND a.arm = w.arm AND a.activated_at = w.activated_at
   AND (a.snapshot_id, a.deactivated_at) IS DISTINCT FROM (w.snapshot_id, w.deactivated_at)
@@ -272,16 +273,13 @@ OPEN_ACTIVATIONS: LiteralString = (
     """
 INSERT INTO strategy_activations (strategy, arm, activated_at, snapshot_id, deactivated_at)
 SELECT strategy, arm, activated_at, snapshot_id, deactivated_at FROM ("""
-    + DERIVED_ACTIVATIONS.replace(
-        "{where}",
-        "WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])",
-    )
+    + _TOUCHED_ACTIVATIONS
     + """) w
 ON CONFLICT (strategy, arm, activated_at) DO NOTHING
 """
 )
 
-REBUILD_ACTIVATIONS = (LOCK_ACTIVATIONS, ACTIVATE, CLOSE_ACTIVATIONS, OPEN_ACTIVATIONS)
+REBUILD_ACTIVATIONS = (LOCK_ACTIVATIONS, DROP_ACTIVATIONS, CLOSE_ACTIVATIONS, OPEN_ACTIVATIONS)
 """In this order: an activation that ends makes room for the one that is open."""
 
 BOTS: LiteralString = (
