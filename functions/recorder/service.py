@@ -136,7 +136,7 @@ def record_fills(messages: Sequence[Message], ports: Ports) -> Outcome:
     quarantined: list[QuarantinedEvent] = []
     for message in messages:
         parsed = parse_message(message.body)
-        fills.extend(parsed.fills)
+        fills.extend(_received_in(message, parsed.fills))
         order_events.extend(parsed.order_events)
         quarantined.extend(
             QuarantinedEvent(
@@ -343,6 +343,14 @@ def _link(touched: Touched, store: SignalStore | None, ports: Ports) -> Outcome:
     return replace(_linked(first, waiting), quarantined=recorded.quarantined) + _linked(
         second, second.missing
     )
+
+
+def _received_in(message: Message, fills: Sequence[str]) -> Sequence[str]:
+    """Add to each fact the message that brought it: the same message again is the same receipt."""
+    if not message.message_id:
+        return fills
+    brought = f',"message_id":{json.dumps(message.message_id)}}}'
+    return [f"{fact[:-1]}{brought}" for fact in fills]
 
 
 def _outcome(recorded: Recorded) -> Outcome:

@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import Posted, World, families
 from tests.support.crashes import POINTS, Crashes
-from tests.support.events import SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key
+from tests.support.events import SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key, sqs_event
 from tests.support.queue import EventSourceMapping, new_queue
 
 O1, O2, O3 = native_id(1), native_id(2), native_id(3)
@@ -123,6 +123,19 @@ def test_scenario_06_a_batch_twice_and_in_reverse_gives_the_same_tables(new_worl
     assert tables(batch, batch, batch[::-1]) == once
     assert tables(batch[::-1], batch) == once
     assert tables(*[[event] for event in batch[::-1]]) == once
+
+
+def test_a_message_that_comes_twice_is_one_receipt_and_another_message_is_another(world: World) -> None:
+    def receipts() -> list[str]:
+        return [each for (each,) in world.rows("SELECT message_id FROM fill_receipts ORDER BY 1")]
+
+    event = sqs_event([fill(O1, "t1"), fill(O1, "t2")])
+    world.record(event)
+    world.record(event)
+    assert receipts() == ["message-0", "message-0"]
+    world.record(sqs_event({"type": "no event"}, fill(O1, "t1")))
+    assert receipts() == ["message-0", "message-0", "message-1"]
+    assert world.count("fills") == 2
 
 
 def test_scenario_07_a_fill_before_its_signal_is_recorded_at_once_and_linked_when_that_comes(

@@ -70,6 +70,12 @@ def test_facts_are_recorded_before_links_are_resolved(world: World) -> None:
     assert outcome.new_facts == 2
 
 
+def test_a_fill_is_recorded_with_the_message_that_brought_it(world: World) -> None:
+    service.record_fills([message(fill(ORDER)), Message("", json.dumps(fill(ORDER)))], world.ports)
+    (facts,) = world.ledger.recorded
+    assert [json.loads(fact).get("message_id") for fact in facts.fills] == ["message-1", None]
+
+
 def test_a_bad_event_is_quarantined_with_its_message_and_its_neighbours_are_recorded(world: World) -> None:
     outcome = service.record_fills(
         [message(fill(ORDER), fill(ORDER, price=None)), Message("m2", "{")], world.ports
