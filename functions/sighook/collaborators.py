@@ -17,6 +17,7 @@ from linkage.adapters.secrets_keys import SecretKeys
 from linkage.adapters.ssm_parameters import SsmParameters
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock, make_logger, make_metrics
+from linkage.strategy.plugin import load_strategy
 
 SERVICE = "sighook"
 
@@ -46,12 +47,17 @@ def ports() -> Ports:
 
 @lru_cache(maxsize=1)
 def deployment() -> Deployment:
-    """Return whose runs these are."""
+    """Return whose runs these are.
+
+    Raises:
+        ConfigurationError: the setting ``strategy`` names no strategy.
+    """
     known = settings()
     return Deployment(
         name=known.stage,
         venue=known.venue,
         account=known.account,
+        strategy=load_strategy(known.strategy),
         symbols=known.symbols,
         replay=known.replay,
         max_suppressed_per_run=known.max_suppressed_per_run,

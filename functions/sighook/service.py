@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from linkage.contracts.signals import RunRecord, Signal, SnapshotDescription
@@ -32,15 +32,15 @@ from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.domain.snapshots import Snapshot, make_run_id
 from linkage.domain.times import iso_utc
 from linkage.ports import Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
-from linkage.strategy.engine import Decided, Decision, decide, sent_signals
-from linkage.strategy.parameters import (
-    STRATEGY,
-    Parameters,
-    make_parameters_snapshot,
-    parse_parameters,
+from linkage.strategy.plugin import (
+    Decided,
+    Decision,
+    Strategy,
+    StrategyParameters,
+    last_close,
+    sent_signals,
 )
 from linkage.strategy.state import StrategyState
-from linkage.strategy.window import last_close_time
 
 ARM = "main"
 PROPENSITY = Decimal(1)
@@ -72,6 +72,7 @@ class Deployment:
 
     Attributes:
         name: the stage; a part of every key, so that two deployments never collide.
+        strategy: what decides; a run knows it by this interface only.
         symbols: comma-separated BASE-QUOTE, or ``*``.
         replay: a run may be late.
     """
@@ -79,6 +80,7 @@ class Deployment:
     name: str
     venue: str
     account: str
+    strategy: Strategy[Any]
     symbols: str = "*"
     replay: bool = False
     max_suppressed_per_run: int = 50
@@ -151,29 +153,30 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
         RetryableError: a store or the market is away; nothing or only a part was published.
     """
     started_at = ports.clock.now()
-    text, version = ports.states.load(STRATEGY, ARM)
+    strategy = deployment.strategy
+    text, version = ports.states.load(strategy.name, ARM)
     kept = RunState.model_validate_json(text) if text else RunState()
     document = ports.parameters.document()
-    parameters, document, invalid = _effective(document, kept)
-    closed = datetime.fromtimestamp(last_close_time(scheduled_at, parameters.interval_seconds), UTC)
+    parameters, document, invalid = _effective(strategy, document, kept)
+    closed = last_close(scheduled_at, parameters.interval_seconds)
     if kept.attempted_at == closed and kept.document != document:
         # A half-finished run goes on with the parameters it began with, else its keys would be others.
-        parameters, document, _ = _effective(kept.document, kept)
+        parameters, document, _ = _effective(strategy, kept.document, kept)
 
     reason = _why_not(scheduled_at, started_at, closed, kept, parameters, deployment)
     if reason is not None:
         return NotRun(reason, (started_at - scheduled_at).total_seconds())
 
-    snapshot = make_parameters_snapshot(parameters, symbols=_spelt(deployment.symbols))
+    snapshot = strategy.snapshot(parameters, symbols=_spelt(deployment.symbols))
     if kept.snapshot_id != snapshot.snapshot_id:
         _publish_snapshot(snapshot, ports)
-    run_id = make_run_id(STRATEGY, scheduled_at)
+    run_id = make_run_id(strategy.name, scheduled_at)
     symbols = _symbols(deployment.symbols) or ports.market.symbols()
     candles = ports.market.candles(
         symbols, as_of=closed, bars=parameters.bars, interval_seconds=parameters.interval_seconds
     )
     before = kept.strategy_state()
-    decided = decide(candles, before, parameters, closed)
+    decided = strategy.decide(candles, before, parameters, closed)
 
     published, unpublished = _bounded(decided.decisions, deployment.max_suppressed_per_run)
     signals = [make_signal(one, snapshot, run_id, deployment) for one in published]
@@ -192,13 +195,13 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
     if undelivered:
         delivered = tuple(one.decision for one in posted if one.outcome not in ("undelivered", "refused"))
         state = before.with_signals(sent_signals(delivered), None)
-        _save(state, closed, document, snapshot, version, ports)
+        _save(strategy.name, state, closed, document, snapshot, version, ports)
         raise DeliveryError(
             f"{len(undelivered)} of {len(posted)} signals got no answer: {undelivered[0].reason}"
         )
 
-    _record_run(completed, scheduled_at, started_at, ports)
-    _save(decided.state, closed, document, snapshot, version, ports)
+    _record_run(completed, strategy.name, scheduled_at, started_at, ports)
+    _save(strategy.name, decided.state, closed, document, snapshot, version, ports)
     return completed
 
 
@@ -209,7 +212,7 @@ def make_signal(decision: Decision, snapshot: Snapshot, run_id: UUID, deployment
         snapshot_id=snapshot.snapshot_id,
         venue=deployment.venue,
         account=deployment.account,
-        strategy=STRATEGY,
+        strategy=deployment.strategy.name,
         arm=ARM,
         propensity=PROPENSITY,
         run_id=run_id,
@@ -240,7 +243,7 @@ def key_of(decision: Decision, snapshot: Snapshot, deployment: Deployment) -> Cl
         OrderIntent(
             deployment=deployment.name,
             account=deployment.account,
-            strategy=STRATEGY,
+            strategy=deployment.strategy.name,
             snapshot_id=snapshot.snapshot_id,
             symbol=decision.symbol,
             side=decision.side,
@@ -251,22 +254,22 @@ def key_of(decision: Decision, snapshot: Snapshot, deployment: Deployment) -> Cl
 
 
 def _effective(
-    document: str | None, kept: RunState
-) -> tuple[Parameters, str | None, InvalidParameters | None]:
+    strategy: Strategy[Any], document: str | None, kept: RunState
+) -> tuple[StrategyParameters, str | None, InvalidParameters | None]:
     """Return the parameters in force and their document: the operator's, if it is bad the last good one."""
     if document is None:
-        return Parameters(), None, None
+        return strategy.parameters(), None, None
     try:
-        return parse_parameters(document), document, None
+        return strategy.parse(document), document, None
     except ConfigurationError as error:
         problem = InvalidParameters(error.field, str(error))
     if kept.document is not None and kept.document != document:
         try:
-            return parse_parameters(kept.document), kept.document, problem
+            return strategy.parse(kept.document), kept.document, problem
         except ConfigurationError:
             # It was good for an older version of the strategy.
-            return Parameters(), None, problem
-    return Parameters(), None, problem
+            return strategy.parameters(), None, problem
+    return strategy.parameters(), None, problem
 
 
 def _why_not(
@@ -274,7 +277,7 @@ def _why_not(
     now: datetime,
     closed: datetime,
     kept: RunState,
-    parameters: Parameters,
+    parameters: StrategyParameters,
     deployment: Deployment,
 ) -> Literal["late", "early", "repeated", "superseded"] | None:
     if scheduled_at - now > EARLY:
@@ -350,12 +353,14 @@ def _by_guardrail(decided: Decided) -> dict[str, int]:
     return counts
 
 
-def _record_run(completed: Completed, scheduled_at: datetime, started_at: datetime, ports: Ports) -> None:
+def _record_run(
+    completed: Completed, strategy: str, scheduled_at: datetime, started_at: datetime, ports: Ports
+) -> None:
     ended_at = ports.clock.now()
     record = RunRecord(
         run_id=completed.run_id,
         bot_id=FIRST_PARTY_BOT,
-        strategy=STRATEGY,
+        strategy=strategy,
         arm=ARM,
         snapshot_id=completed.snapshot.snapshot_id,
         scheduled_at=scheduled_at,
@@ -371,6 +376,7 @@ def _record_run(completed: Completed, scheduled_at: datetime, started_at: dateti
 
 
 def _save(
+    strategy: str,
     state: StrategyState,
     closed: datetime,
     document: str | None,
@@ -381,10 +387,10 @@ def _save(
     kept = RunState.of(state, attempted_at=closed, document=document, snapshot_id=snapshot.snapshot_id)
     try:
         ports.states.save(
-            STRATEGY, ARM, body=kept.model_dump_json(), version=version, saved_at=ports.clock.now()
+            strategy, ARM, body=kept.model_dump_json(), version=version, saved_at=ports.clock.now()
         )
     except StateChangedError:
-        text, _ = ports.states.load(STRATEGY, ARM)
+        text, _ = ports.states.load(strategy, ARM)
         theirs = RunState.model_validate_json(text) if text else RunState()
         # The same run at the same instant, somewhere else: it posted the same signals and remembers the same.
         if theirs.attempted_at != closed:

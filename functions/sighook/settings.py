@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from linkage.runtime.settings import Settings
 
+REFERENCE_STRATEGY = "linkage.strategy.matrix:MATRIX"
+
 
 class SighookSettings(Settings):
     """What the strategy's host needs to know.
@@ -13,6 +15,7 @@ class SighookSettings(Settings):
         secret_id: Secrets Manager id of ``{"webhook_keys": ["whsec_…", …]}``; the first one signs.
         parameters_name: SSM parameter with the strategy's TOML or JSON document; may be absent there.
         market: ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
+        strategy: import path of the strategy, ``package.module:OBJECT``; its package is in the zip.
         symbols: comma-separated BASE-QUOTE, or ``*`` for all that the market has.
         replay: a run may be late (local stage only).
         max_suppressed_per_run: how many signals that a guardrail held back one run publishes.
@@ -23,6 +26,7 @@ class SighookSettings(Settings):
     secret_id: str
     parameters_name: str
     market: str
+    strategy: str = REFERENCE_STRATEGY
     symbols: str = "*"
     venue: str = "paper"
     account: str = "paper"

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from functions.sighook.settings import REFERENCE_STRATEGY
+
 StageName = Literal["local", "dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = ("local", "dev", "prod")
 
@@ -117,6 +119,7 @@ class Stage:
 
     Attributes:
         name: part of every stack's and function's name.
+        strategy: import path of the strategy, ``package.module:OBJECT``; its package goes into the zip.
         market, symbols: what the strategy trades, as in sighook's settings.
         venue, account, mode: of the first-party bot.
         broker: whether the paper broker executes our signals.
@@ -142,6 +145,7 @@ class Stage:
     schedules: Schedules = field(default_factory=Schedules)
     fills: FillsSource = field(default_factory=FillsSource)
     alarms: Alarms = field(default_factory=Alarms)
+    strategy: str = REFERENCE_STRATEGY
     market: str = "simulation:1"
     symbols: str = "*"
     venue: str = "paper"
@@ -225,6 +229,7 @@ def _passwords(value: object) -> Mapping[str, str]:
 
 # Context that any stage takes.
 _OVERRIDES: dict[str, Callable[[object], object]] = {
+    "strategy": _text,
     "market": _text,
     "symbols": _text,
     "venue": _text,

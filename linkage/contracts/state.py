@@ -8,8 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from linkage.contracts.types import Name, UtcTime, Wire
-from linkage.strategy.guardrails import LastSignal, Side
-from linkage.strategy.state import StrategyState, SymbolState
+from linkage.strategy.state import LastSignal, Side, StrategyState, SymbolState
 
 
 class KeptSignal(Wire):

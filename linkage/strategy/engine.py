@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
-from linkage.domain.errors import InvalidInputError
-from linkage.domain.times import parse_utc
 from linkage.ports import Candles
 from linkage.strategy.guardrails import (
     LINKAGE_BUDGET,
     Candidate,
     Context,
-    LastSignal,
-    Side,
     first_objection,
     over_budget,
 )
-from linkage.strategy.parameters import Parameters, parameters_of_snapshot
+from linkage.strategy.parameters import Parameters
+from linkage.strategy.plugin import Decided, Decision, last_close, sent_signals
 from linkage.strategy.scoring import (
     MOMENTUM,
-    Breakdown,
     Readings,
     Score,
     evidence,
@@ -33,58 +27,8 @@ from linkage.strategy.scoring import (
     score,
     to_decimal,
 )
-from linkage.strategy.state import StrategyState
-from linkage.strategy.window import last_close_time, select_window
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision for one symbol and side, with its evidence.
-
-    Attributes:
-        guardrail: what held it back; None when it is to be sent.
-        price: the close, or the limit of a limit order, in the quote currency.
-        notional: of an entry, in the quote currency. quantity: of an exit, in the base currency.
-        bar_time: start of its bar; decided_at: close of its bar. Aware UTC.
-    """
-
-    symbol: str
-    side: Side
-    trigger: str
-    buy_score: Decimal
-    sell_score: Decimal
-    fired: tuple[str, ...]
-    breakdown: Breakdown
-    price: Decimal
-    order_type: str
-    notional: Decimal | None
-    quantity: Decimal | None
-    take_profit: Decimal | None
-    stop_loss: Decimal | None
-    bar_time: datetime
-    decided_at: datetime
-    guardrail: str | None = None
-
-    @property
-    def is_sent(self) -> bool:
-        """Tell whether no guardrail held it back."""
-        return self.guardrail is None
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a run decided.
-
-    Attributes:
-        decisions: sorted by symbol; at most one per symbol.
-        state: as it is once all decisions without a guardrail are sent.
-        seen: how many symbols were computed. skipped: symbol to reason.
-    """
-
-    decisions: tuple[Decision, ...]
-    state: StrategyState
-    seen: int
-    skipped: Mapping[str, str]
+from linkage.strategy.state import Side, StrategyState
+from linkage.strategy.window import select_window
 
 
 def decide(candles: Candles, state: StrategyState, parameters: Parameters, now: datetime) -> Decided:
@@ -97,7 +41,7 @@ def decide(candles: Candles, state: StrategyState, parameters: Parameters, now: 
         now: the run's clock, aware UTC.
     """
     window = select_window(candles, parameters, now)
-    closed = datetime.fromtimestamp(last_close_time(now, parameters.interval_seconds), UTC)
+    closed = last_close(now, parameters.interval_seconds)
     if not window.symbols:
         return Decided((), state.with_signals({}, closed), 0, window.skipped)
     readings = read_indicators(window, parameters)
@@ -125,41 +69,6 @@ def decide(candles: Candles, state: StrategyState, parameters: Parameters, now: 
     return Decided(
         decisions, state.with_signals(sent_signals(decisions), closed), len(window.symbols), window.skipped
     )
-
-
-def sent_signals(decisions: tuple[Decision, ...]) -> dict[str, LastSignal]:
-    """Return what the state has to remember of these decisions."""
-    return {one.symbol: LastSignal(one.side, one.decided_at) for one in decisions if one.is_sent}
-
-
-def recompute(
-    signal: Mapping[str, Any], snapshot_parameters: Mapping[str, Any], candles: Candles
-) -> tuple[Side | None, Decimal, Decimal]:
-    """Return side, buy score and sell score that a snapshot's parameters give at a signal's time.
-
-    Guardrails and state have no part in it: they can hold a decision back, never make another one.
-
-    Args:
-        signal: a signal's fact; its ``symbol`` and ``signalled_at`` are read.
-        snapshot_parameters: of the snapshot that it is linked with.
-        candles: bars of that symbol up to the signal's time, or longer.
-
-    Raises:
-        InvalidInputError: the candles do not allow a decision at that time.
-        ConfigurationError: the snapshot is not of this strategy.
-    """
-    parameters = parameters_of_snapshot(snapshot_parameters)
-    symbol = str(signal["symbol"])
-    now = signal["signalled_at"]
-    now = parse_utc(now) if isinstance(now, str) else now
-    window = select_window(_only(candles, symbol), parameters, now)
-    if not window.symbols:
-        reason = window.skipped.get(symbol, "unknown_symbol")
-        raise InvalidInputError(f"no decision on {symbol} can be computed: {reason}", field="symbol")
-    readings = read_indicators(window, parameters)
-    result = score(readings, 0)
-    candidate = _candidate(symbol, result, readings, 0, parameters)
-    return (None if candidate is None else candidate.side), result.buy, result.sell
 
 
 def _promising(readings: Readings, parameters: Parameters) -> list[int]:
@@ -245,19 +154,3 @@ def _rounded(value: Decimal) -> Decimal:
 
 def _side(text: str) -> Side:
     return "buy" if text == "buy" else "sell"
-
-
-def _only(candles: Candles, symbol: str) -> Candles:
-    if symbol not in candles.symbols:
-        return replace(candles, symbols=(), refused={symbol: candles.refused.get(symbol, "unknown_symbol")})
-    row = slice(candles.symbols.index(symbol), candles.symbols.index(symbol) + 1)
-    return replace(
-        candles,
-        symbols=(symbol,),
-        opens=candles.opens[row],
-        highs=candles.highs[row],
-        lows=candles.lows[row],
-        closes=candles.closes[row],
-        volumes=candles.volumes[row],
-        refused={},
-    )

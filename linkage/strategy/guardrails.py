@@ -9,17 +9,9 @@ from decimal import Decimal
 from typing import Literal
 
 from linkage.strategy.parameters import Parameters
+from linkage.strategy.state import LastSignal, Side
 
-Side = Literal["buy", "sell"]
 LINKAGE_BUDGET = "linkage_budget"
-
-
-@dataclass(frozen=True, slots=True)
-class LastSignal:
-    """The last signal that was sent for a symbol; ``at`` is the close of its bar, aware UTC."""
-
-    side: Side
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

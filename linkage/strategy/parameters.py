@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
-from hashlib import sha256
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from linkage.domain.canonical import canonical_json
-from linkage.domain.errors import ConfigurationError
-from linkage.domain.snapshots import Snapshot, make_snapshot
-
-STRATEGY = "matrix"
-"""Name of this strategy in snapshots, keys, runs and state."""
-
-_ADDED = ("strategy", "code_version", "symbols")
-
-INTERVALS = (60, 300, 900, 1800, 3600, 14400, 86400)
-
-
-def _known_interval(seconds: int) -> int:
-    if seconds not in INTERVALS:
-        raise ValueError(f"must be one of {', '.join(map(str, INTERVALS))}")
-    return seconds
-
+from linkage.strategy.plugin import ParameterGroup, StrategyParameters
 
 Period = Annotated[int, Field(ge=2, le=200)]
 Weight = Annotated[Decimal, Field(ge=0, le=100)]
@@ -38,11 +16,11 @@ Percent = Annotated[float, Field(ge=0, le=1000)]
 Oscillator = Annotated[float, Field(ge=0, le=100)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+def _sorted(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(symbols)))
 
 
-class Weights(_Frozen):
+class Weights(ParameterGroup):
     """What each indicator adds to the score of its side when it fires."""
 
     ratio: Weight = Decimal("1.2")
@@ -54,7 +32,7 @@ class Weights(_Frozen):
     swing: Weight = Decimal("2.2")
 
 
-class Parameters(_Frozen):
+class Parameters(StrategyParameters):
     """The parameters of the reference strategy. Fractions are of 1, percentages of 100.
 
     Attributes:
@@ -86,7 +64,6 @@ class Parameters(_Frozen):
         take_profit, stop_loss: fractions of the entry's price; zero is none.
     """
 
-    interval_seconds: Annotated[int, AfterValidator(_known_interval)] = 300
     bars: Annotated[int, Field(ge=60, le=2000)] = 300
     clean_bars: Annotated[int, Field(ge=1, le=2000)] = 60
     max_bridged: Fraction = 0.15
@@ -116,7 +93,9 @@ class Parameters(_Frozen):
     min_indicators: Annotated[int, Field(ge=1, le=7)] = 2
     hysteresis: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.10")
     cooldown_bars: Annotated[int, Field(ge=0, le=1000)] = 7
-    exclusions: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ()
+    exclusions: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], AfterValidator(_sorted)
+    ] = ()
     max_spread: Fraction = 0.005
     max_signals_per_run: Annotated[int, Field(ge=0, le=1000)] = 20
 
@@ -168,65 +147,3 @@ class Parameters(_Frozen):
     def notional_of(self, quote: str) -> Decimal:
         """Return the size of an entry in this quote currency."""
         return self.order_notional_by_quote.get(quote, self.order_notional)
-
-
-def parse_parameters(document: str) -> Parameters:
-    """Return the parameters of a TOML or JSON document; what it leaves out has its default.
-
-    Raises:
-        ConfigurationError: it cannot be read, or a field is unknown, of the wrong type or out of bounds;
-            ``field`` is its path.
-    """
-    try:
-        values = json.loads(document) if document.lstrip().startswith("{") else tomllib.loads(document)
-    except ValueError as error:
-        raise ConfigurationError(f"the parameter document is neither TOML nor JSON: {error}") from None
-    try:
-        # Strict: "35" is not 35. Through JSON, because there a list is a tuple and 2.5 an exact decimal.
-        return Parameters.model_validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path or 'parameters'}: {first['msg']}", field=path) from None
-
-
-def describe(parameters: Parameters, *, symbols: str) -> dict[str, Any]:
-    """Return everything that can change a decision: the content of a snapshot.
-
-    Args:
-        parameters: the very object that the run computes with.
-        symbols: the universe as configured; with a budget of signals, one symbol's presence can cost another
-            its place.
-    """
-    values = parameters.model_dump(mode="json")
-    values["exclusions"] = sorted(set(values["exclusions"]))
-    return {**values, "strategy": STRATEGY, "code_version": code_version(), "symbols": symbols}
-
-
-def make_parameters_snapshot(parameters: Parameters, *, symbols: str, label: str | None = None) -> Snapshot:
-    """Return the snapshot of these parameters."""
-    return make_snapshot(describe(parameters, symbols=symbols), label)
-
-
-def parameters_of_snapshot(values: Mapping[str, Any]) -> Parameters:
-    """Return the parameters that a snapshot describes, from its ``parameters`` as stored.
-
-    Raises:
-        ConfigurationError: they are not those of this strategy.
-    """
-    known = {name: value for name, value in values.items() if name not in _ADDED}
-    try:
-        return Parameters.model_validate_json(canonical_json(known))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}: {first['msg']}", field=path) from None
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """Return a hash over this package's source files, 16 hex digits. Nothing outside it has a part."""
-    digest = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
-from linkage.strategy.guardrails import LastSignal
+Side = Literal["buy", "sell"]
+
+
+@dataclass(frozen=True, slots=True)
+class LastSignal:
+    """The last signal that was sent for a symbol; ``at`` is the close of its bar, aware UTC."""
+
+    side: Side
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

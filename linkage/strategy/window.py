@@ -10,6 +10,7 @@ import numpy as np
 from linkage.ports import Candles
 from linkage.strategy.indicators import Flags, Floats
 from linkage.strategy.parameters import Parameters
+from linkage.strategy.plugin import last_close
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +30,6 @@ class Window:
     skipped: dict[str, str]
 
 
-def last_close_time(now: datetime, interval_seconds: int) -> int:
-    """Return when the last closed bar ended, epoch seconds."""
-    return int(now.timestamp()) // interval_seconds * interval_seconds
-
-
 def select_window(candles: Candles, parameters: Parameters, now: datetime) -> Window:
     """Return the window that a decision at ``now`` may see.
 
@@ -43,7 +39,7 @@ def select_window(candles: Candles, parameters: Parameters, now: datetime) -> Wi
     when a value is no price (``invalid_values``). An older gap is bridged by its previous close.
     """
     skipped = dict(candles.refused)
-    end = last_close_time(now, parameters.interval_seconds)
+    end = int(last_close(now, parameters.interval_seconds).timestamp())
     starts = end - parameters.interval_seconds * np.arange(parameters.bars, 0, -1, dtype=np.int64)
     columns = np.searchsorted(candles.times, starts)
     found = columns < len(candles.times)

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.ports import MarketData
-from linkage.strategy.engine import Decision, decide
-from linkage.strategy.parameters import STRATEGY, make_parameters_snapshot, parse_parameters
+from linkage.strategy.matrix import MATRIX
+from linkage.strategy.plugin import Decision
 from linkage.strategy.state import StrategyState
 from local.demo.truth import LinkTruth
 
@@ -67,7 +67,7 @@ class Foreseen:
             OrderIntent(
                 deployment=deployment.stage,
                 account=deployment.account,
-                strategy=STRATEGY,
+                strategy=MATRIX.name,
                 snapshot_id=self.snapshot_id,
                 symbol=self.decision.symbol,
                 side=self.decision.side,
@@ -103,13 +103,13 @@ def foresee(
     foreseen: list[Foreseen] = []
     state = StrategyState()
     for run, document in documents.items():
-        parameters = parse_parameters(document)
+        parameters = MATRIX.parse(document)
         candles = market.candles(
             symbols, as_of=run, bars=parameters.bars, interval_seconds=parameters.interval_seconds
         )
-        decided = decide(candles, state, parameters, run)
+        decided = MATRIX.decide(candles, state, parameters, run)
         state = decided.state
-        snapshot = make_parameters_snapshot(parameters, symbols=deployment.symbols)
+        snapshot = MATRIX.snapshot(parameters, symbols=deployment.symbols)
         sent = (decision for decision in decided.decisions if decision.is_sent)
         foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in sent]
     return foreseen

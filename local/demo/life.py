@@ -16,7 +16,7 @@ from uuid import UUID
 from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE, SCHEMA
 from linkage.domain.times import iso_utc
 from linkage.ports import EventQueue
-from linkage.strategy.engine import Decision
+from linkage.strategy.plugin import Decision
 from local.demo import foreign as other
 from local.demo.foreign import ForeignTrade
 from local.demo.market import PreparedMarket

@@ -11,7 +11,7 @@ from typing import Any
 
 from cli.bot import Registration, register
 from linkage.domain.times import iso_utc
-from linkage.strategy.parameters import STRATEGY
+from linkage.strategy.matrix import MATRIX
 from local.demo import foreign
 from local.demo.life import Deliveries
 from local.demo.plan import Plan
@@ -133,7 +133,7 @@ class Replay:
             "snapshot_id": str(withheld.foreseen.snapshot_id),
             "venue": self.plan.deployment.venue,
             "account": withheld.order.account,
-            "strategy": STRATEGY,
+            "strategy": MATRIX.name,
             "symbol": decision.symbol,
             "side": decision.side,
             "trigger": decision.trigger,

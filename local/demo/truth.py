@@ -14,15 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 from uuid import UUID
 
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.keys import normalise_key
 from linkage.domain.times import iso_utc, parse_utc
 from linkage.ports import MarketData
-from linkage.strategy.engine import recompute
-from linkage.strategy.parameters import parameters_of_snapshot
+from linkage.strategy.matrix import MATRIX
 
 VENUE_TRIGGERS = ("take_profit", "stop_loss", "trailing_stop")
 
@@ -177,7 +176,7 @@ def recompute_links(
     Returns:
         How many came out with the same side and scores, and a sentence on each that did not.
     """
-    results: dict[tuple[str, UUID, datetime], tuple[str | None, Decimal, Decimal]] = {}
+    results: dict[tuple[str, UUID, datetime], tuple[str | None, Decimal | None, Decimal | None]] = {}
     signals = list(links)
     sides = {link.signal_key: link.side for link in signals if link.method == "key"}
     same, different = 0, []
@@ -208,15 +207,17 @@ def recompute_links(
 
 def _recompute(
     link: StoredLink, parameters: Mapping[str, Any], market: MarketData
-) -> tuple[Literal["buy", "sell"] | None, Decimal, Decimal]:
-    effective = parameters_of_snapshot(parameters)
+) -> tuple[str | None, Decimal | None, Decimal | None]:
+    effective = MATRIX.parameters_of(parameters)
     candles = market.candles(
         [link.symbol],
         as_of=link.signalled_at,
         bars=effective.bars,
         interval_seconds=effective.interval_seconds,
     )
-    return recompute({"symbol": link.symbol, "signalled_at": link.signalled_at}, parameters, candles)
+    signal = {"symbol": link.symbol, "signalled_at": link.signalled_at}
+    decision = MATRIX.recompute(signal, parameters, candles)
+    return (decision.side, decision.buy_score, decision.sell_score) if decision else (None, None, None)
 
 
 def _problem(link: StoredLink, by_order: Mapping[str, StoredLink], book: Notebook) -> str | None:

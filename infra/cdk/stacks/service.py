@@ -193,6 +193,7 @@ class ServiceStack(Stack):
                 "table_name": data.table.table_name,
                 "secret_id": data.webhook_keys.arn,
                 "parameters_name": self.parameters.parameter_name,
+                "strategy": stage.strategy,
                 "market": stage.market,
                 "symbols": stage.symbols,
                 "venue": stage.venue,

@@ -11,7 +11,7 @@ import pytest
 from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
 from linkage.domain.errors import DeliveryError
 from linkage.domain.keys import is_ours
-from linkage.strategy.engine import recompute
+from linkage.strategy.matrix import MATRIX
 from tests.functions.sighook.fakes import NOON, ArrayMarket, FakeParameters, FakeSink, FakeStates, later, wave
 from tests.support.clock import FrozenClock
 from tests.support.fakes import FakeSignalStore
@@ -30,7 +30,7 @@ class World:
     market: ArrayMarket = field(
         default_factory=lambda: ArrayMarket({name: wave(name=name) for name in ("A-USD", "B-USD", "C-USD")})
     )
-    deployment: Deployment = field(default_factory=lambda: Deployment("test", "paper", "paper"))
+    deployment: Deployment = field(default_factory=lambda: Deployment("test", "paper", "paper", MATRIX))
 
     def __post_init__(self) -> None:
         self.store = FakeSignalStore(self.clock)
@@ -241,5 +241,7 @@ def test_every_posted_decision_can_be_recomputed_from_its_snapshot(world: World)
     completed = world.completed()
     candles = world.market.candles(world.market.symbols(), as_of=NOON, bars=300, interval_seconds=300)
     for body in world.sink.bodies.values():
-        side, buy, sell = recompute(body, completed.snapshot.parameters, candles)
-        assert (side, str(buy), str(sell)) == (body["side"], body["buy_score"], body["sell_score"])
+        decision = MATRIX.recompute(body, completed.snapshot.parameters, candles)
+        assert decision is not None
+        assert decision.side == body["side"]
+        assert (str(decision.buy_score), str(decision.sell_score)) == (body["buy_score"], body["sell_score"])

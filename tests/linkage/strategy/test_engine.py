@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from linkage.domain.errors import InvalidInputError
 from linkage.ports import Candles
-from linkage.strategy.engine import Decided, Decision, decide, recompute
-from linkage.strategy.guardrails import LastSignal
-from linkage.strategy.parameters import Parameters, Weights, make_parameters_snapshot
-from linkage.strategy.state import StrategyState, SymbolState
+from linkage.strategy.engine import decide
+from linkage.strategy.matrix import MATRIX
+from linkage.strategy.parameters import Parameters, Weights
+from linkage.strategy.plugin import Decided, Decision
+from linkage.strategy.state import LastSignal, StrategyState, SymbolState
 from tests.linkage.strategy.markets import NOON, Row, candles_of, later, random_rows, rows_of
 from tests.linkage.strategy.test_scoring import calm, falling
 
@@ -205,20 +206,20 @@ def test_a_wide_spread_suppresses() -> None:
 def test_a_decision_is_recomputed_from_its_snapshot_alone() -> None:
     candles = candles_of({"A-USD": rows_of(falling()), "B-USD": random_rows(320, 1)})
     decision = only(decide(candles, StrategyState(), EASY, NOON))
-    stored = make_parameters_snapshot(EASY, symbols="*").parameters
+    stored = MATRIX.snapshot(EASY, symbols="*").parameters
     fact = {"symbol": "A-USD", "signalled_at": "2026-11-22T12:00:00Z"}
 
-    assert recompute(fact, stored, candles) == ("buy", decision.buy_score, decision.sell_score)
-    other = make_parameters_snapshot(Parameters(rsi_buy=1.0), symbols="*").parameters
-    assert recompute(fact, other, candles) == (None, Decimal("2.7"), Decimal("4.2"))
+    assert MATRIX.recompute(fact, stored, candles) == decision
+    other = MATRIX.snapshot(Parameters(rsi_buy=1.0), symbols="*").parameters
+    assert MATRIX.recompute(fact, other, candles) is None
 
 
 @pytest.mark.parametrize("fact", [{"symbol": "C-USD"}, {"symbol": "A-USD", "signalled_at": later(1)}])
 def test_what_cannot_be_recomputed_is_said_to_be_so(fact: dict[str, Any]) -> None:
     candles: Candles = candles_of({"A-USD": rows_of(falling())})
     with pytest.raises(InvalidInputError):
-        recompute(
-            {"signalled_at": NOON, **fact}, make_parameters_snapshot(EASY, symbols="*").parameters, candles
+        MATRIX.recompute(
+            {"signalled_at": NOON, **fact}, MATRIX.snapshot(EASY, symbols="*").parameters, candles
         )
 
 

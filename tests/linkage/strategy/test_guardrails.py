@@ -12,11 +12,11 @@ from linkage.strategy.guardrails import (
     GUARDRAILS,
     Candidate,
     Context,
-    LastSignal,
     first_objection,
     over_budget,
 )
 from linkage.strategy.parameters import Parameters
+from linkage.strategy.state import LastSignal
 from tests.linkage.strategy.markets import NOON, later
 
 BUY = Candidate("A-USD", "buy", "score", Decimal("1.05"), ("Buy RSI", "Buy Touch"))

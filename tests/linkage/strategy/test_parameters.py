@@ -12,15 +12,9 @@ import pytest
 from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import make_snapshot
-from linkage.strategy import parameters as module
-from linkage.strategy.parameters import (
-    Parameters,
-    code_version,
-    describe,
-    make_parameters_snapshot,
-    parameters_of_snapshot,
-    parse_parameters,
-)
+from linkage.strategy import plugin
+from linkage.strategy.matrix import MATRIX
+from linkage.strategy.parameters import Parameters
 
 OTHERS: dict[str, Any] = {
     "interval_seconds": 900,
@@ -52,8 +46,8 @@ CHANGES = dict(other_values())
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_field_changes_the_snapshot(name: str) -> None:
-    usual = make_parameters_snapshot(Parameters(), symbols="*")
-    changed = make_parameters_snapshot(parse_parameters(json.dumps(CHANGES[name])), symbols="*")
+    usual = MATRIX.snapshot(Parameters(), symbols="*")
+    changed = MATRIX.snapshot(MATRIX.parse(json.dumps(CHANGES[name])), symbols="*")
 
     assert changed.config_hash != usual.config_hash
     assert changed.snapshot_id != usual.snapshot_id
@@ -61,18 +55,18 @@ def test_every_field_changes_the_snapshot(name: str) -> None:
 
 
 def test_every_field_is_in_the_snapshot_and_nothing_is_left_to_a_default_of_tomorrow() -> None:
-    described = describe(Parameters(), symbols="A-USD,B-USD")
+    described = MATRIX.describe(Parameters(), symbols="A-USD,B-USD")
 
     assert set(Parameters.model_fields) < set(described)
-    assert (described["strategy"], described["code_version"]) == (module.STRATEGY, code_version())
+    assert (described["strategy"], described["code_version"]) == ("matrix", MATRIX.code_version)
     assert described["symbols"] == "A-USD,B-USD"
 
 
 def test_the_universe_and_the_code_change_the_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = make_parameters_snapshot(Parameters(), symbols="*")
-    fewer = make_parameters_snapshot(Parameters(), symbols="A-USD")
-    monkeypatch.setattr(module, "code_version", lambda: "0123456789abcdef")
-    newer = make_parameters_snapshot(Parameters(), symbols="*")
+    usual = MATRIX.snapshot(Parameters(), symbols="*")
+    fewer = MATRIX.snapshot(Parameters(), symbols="A-USD")
+    monkeypatch.setattr(plugin, "package_version", lambda _package: "0123456789abcdef")
+    newer = MATRIX.snapshot(Parameters(), symbols="*")
 
     assert len({one.config_hash for one in (usual, fewer, newer)}) == 3
     assert newer.params_hash == usual.params_hash
@@ -85,19 +79,16 @@ def test_spelling_and_order_do_not_change_the_snapshot() -> None:
         '{"rsi_buy": 3e1, "roc_buy": 1.5, "exclusions": ["A-USD", "B-USD"], "score_buy_target": "5.50"}',
     ]
 
-    assert (
-        len({make_parameters_snapshot(parse_parameters(one), symbols="*").snapshot_id for one in spellings})
-        == 1
-    )
+    assert len({MATRIX.snapshot(MATRIX.parse(one), symbols="*").snapshot_id for one in spellings}) == 1
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_snapshot_as_it_is_stored_gives_the_same_parameters_again(name: str) -> None:
-    parameters = parse_parameters(json.dumps(CHANGES[name]))
-    stored = json.loads(canonical_json(describe(parameters, symbols="*")))
+    parameters = MATRIX.parse(json.dumps(CHANGES[name]))
+    stored = json.loads(canonical_json(MATRIX.describe(parameters, symbols="*")))
 
-    assert parameters_of_snapshot(stored) == parameters
-    assert make_snapshot(stored).snapshot_id == make_parameters_snapshot(parameters, symbols="*").snapshot_id
+    assert MATRIX.parameters_of(stored) == parameters
+    assert make_snapshot(stored).snapshot_id == MATRIX.snapshot(parameters, symbols="*").snapshot_id
 
 
 def test_the_weights_of_the_reference_are_the_defaults() -> None:
@@ -128,16 +119,16 @@ def test_the_weights_of_the_reference_are_the_defaults() -> None:
 )
 def test_a_bad_document_is_refused_with_the_path_of_its_field(document: str, field: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        parse_parameters(document)
+        MATRIX.parse(document)
 
     assert raised.value.field == field
 
 
 def test_what_a_document_leaves_out_has_its_default() -> None:
-    assert parse_parameters("") == parse_parameters("{}") == Parameters()
-    assert parse_parameters("[weights]\nrsi = 3\n").weights.roc == Decimal("2.0")
+    assert MATRIX.parse("") == MATRIX.parse("{}") == Parameters()
+    assert MATRIX.parse("[weights]\nrsi = 3\n").weights.roc == Decimal("2.0")
 
 
 def test_a_snapshot_of_another_strategy_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="grid_step"):
-        parameters_of_snapshot({"grid_step": "1"})
+        MATRIX.parameters_of({"grid_step": "1"})

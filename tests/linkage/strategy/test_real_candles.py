@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,9 +14,8 @@ import talib
 
 from linkage.adapters.file_market import FileMarket
 from linkage.strategy import indicators
-from linkage.strategy.engine import decide, recompute
 from linkage.strategy.indicators import Floats
-from linkage.strategy.parameters import make_parameters_snapshot, parse_parameters
+from linkage.strategy.matrix import MATRIX
 from linkage.strategy.state import StrategyState
 from tests.linkage.strategy.conftest import REAL_CANDLES
 
@@ -68,20 +68,22 @@ def test_the_indicators_agree_with_ta_lib(path: Path) -> None:
 
 
 def test_the_strategy_trades_every_symbol_and_each_decision_can_be_recomputed() -> None:
-    market, parameters = FileMarket(REAL_CANDLES), parse_parameters(EAGER)
-    snapshot = make_parameters_snapshot(parameters, symbols="*")
+    market, parameters = FileMarket(REAL_CANDLES), MATRIX.parse(EAGER)
+    snapshot = MATRIX.snapshot(parameters, symbols="*")
     state, sent, triggers = StrategyState(), Counter[str](), Counter[str]()
     first = market.first_open() + timedelta(seconds=300 * 301)
     for bar in range(60):
         now = first + timedelta(seconds=300 * bar)
         candles = market.candles(market.symbols(), as_of=now, bars=300, interval_seconds=300)
-        decided = decide(candles, state, parameters, now)
+        decided = MATRIX.decide(candles, state, parameters, now)
         state = decided.state
         for one in decided.decisions:
             sent[one.symbol] += one.is_sent
             triggers[one.trigger] += 1
             fact = {"symbol": one.symbol, "signalled_at": now}
-            assert recompute(fact, snapshot.parameters, candles) == (one.side, one.buy_score, one.sell_score)
+            again = MATRIX.recompute(fact, snapshot.parameters, candles)
+            assert again is not None
+            assert replace(again, guardrail=one.guardrail) == one
 
     assert sum(count > 0 for count in sent.values()) >= 5
     assert sum(sent.values()) >= 20

@@ -16,7 +16,7 @@ import pytest
 from linkage.adapters.file_market import FileMarket
 from linkage.contracts.events import EVENT, FillEvent
 from linkage.domain.keys import is_ours
-from linkage.strategy.parameters import make_parameters_snapshot, parse_parameters
+from linkage.strategy.matrix import MATRIX
 from local.demo.foreign import all_trades
 from local.demo.foresight import DOCUMENTS, Deployment, Foreseen
 from local.demo.life import Deliveries
@@ -69,9 +69,7 @@ def test_the_simulation_says_that_it_is_one(plan: Plan) -> None:
 
 def test_half_way_the_parameters_change_and_with_them_the_snapshot(plan: Plan) -> None:
     assert list(Counter(plan.documents.values()).values()) == [BARS // 2, BARS // 2]
-    snapshots = [
-        make_parameters_snapshot(parse_parameters(text), symbols="*").snapshot_id for text in DOCUMENTS
-    ]
+    snapshots = [MATRIX.snapshot(MATRIX.parse(text), symbols="*").snapshot_id for text in DOCUMENTS]
     assert {each.snapshot_id for each in plan.foreseen} == set(snapshots)
     for each in plan.foreseen:
         assert each.snapshot_id == snapshots[DOCUMENTS.index(plan.documents[each.run])]
@@ -87,7 +85,7 @@ def test_keys_are_ours_and_the_withheld_one_is_no_other_decisions(plan: Plan) ->
 def test_what_is_foreseen_can_be_recomputed_from_its_snapshot(plan: Plan) -> None:
     snapshots: dict[UUID, Mapping[str, Any] | None] = {
         snapshot.snapshot_id: snapshot.parameters
-        for snapshot in (make_parameters_snapshot(parse_parameters(text), symbols="*") for text in DOCUMENTS)
+        for snapshot in (MATRIX.snapshot(MATRIX.parse(text), symbols="*") for text in DOCUMENTS)
     }
     links = [stored(each, each.key(plan.deployment)) for each in plan.foreseen[:10]]
     market = FileMarket(plan.market.folder)
@@ -105,7 +103,7 @@ def test_a_link_with_another_score_is_not_recomputed(plan: Plan) -> None:
     first = plan.foreseen[0]
     link = stored(first, first.key(plan.deployment))
     wrong = replace(link, sell_score=Decimal(99))
-    parameters = make_parameters_snapshot(parse_parameters(DOCUMENTS[0]), symbols="*").parameters
+    parameters = MATRIX.snapshot(MATRIX.parse(DOCUMENTS[0]), symbols="*").parameters
     count, said = recompute_links([wrong], {first.snapshot_id: parameters}, FileMarket(plan.market.folder))
     assert count == 0
     assert "recomputed" in said[0]

@@ -1,0 +1,9 @@
+"""The reference strategy as a plug-in."""
+
+from __future__ import annotations
+
+from linkage.strategy.engine import decide
+from linkage.strategy.parameters import Parameters
+from linkage.strategy.plugin import Strategy
+
+MATRIX = Strategy(name="matrix", package="linkage.strategy", parameters=Parameters, decide=decide)
