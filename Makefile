@@ -36,8 +36,9 @@ setup: $(READY) $(EMULATOR) $(PREPARED) ## Create the environments
 demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDLES=dir, EXCHANGE=name, KEEP=1)
 	@$(BIN)/python -m local.demo $(if $(CANDLES),--candles $(CANDLES)) $(if $(EXCHANGE),--exchange $(EXCHANGE)) $(if $(KEEP),--keep)
 
+# A file's tests stay on one worker, so that what they share is set up once; each worker has a PostgreSQL.
 test: setup ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Lint, formatting, types and layering
 	$(BIN)/ruff check .

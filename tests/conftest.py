@@ -11,6 +11,8 @@ import pytest
 from local.postgres import PostgresServer
 from tests.support.ledger import LedgerDatabase, create_template
 
+LONGEST_FIRST = ("e2e", "proofs", "infra", "scenarios")
+
 
 def pytest_report_header() -> list[str]:
     """Say what is not collected here, and why."""
@@ -22,6 +24,17 @@ def pytest_report_header() -> list[str]:
     if sys.platform != "linux":
         left_out.append("not collected: tests of the kernel's parent-death signal, which is Linux's")
     return left_out
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several workers begin with the files that take longest: one of those at the end is waited for."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
