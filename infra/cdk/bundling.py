@@ -15,13 +15,15 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
+
+from infra.cdk.strategies import package_folder, package_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".local" / "bundles"
@@ -54,12 +56,14 @@ class Bundle:
         group: dependency group; ``requirements/<group>.txt`` is its lock.
         function: folder under ``functions/``.
         folders: what it needs besides.
+        packages: import names of packages that it needs besides, wherever they are: a user's strategy.
         database: it talks to PostgreSQL, and must know the authorities of RDS.
     """
 
     group: str
     function: str
     folders: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     database: bool = False
 
     @property
@@ -87,6 +91,12 @@ EXCHANGE_BUNDLES = {
     "sighook": Bundle("sighook-exchange", "sighook"),
     "broker": Bundle("broker-exchange", "broker"),
 }
+
+
+def with_strategy(bundle: Bundle, path: str) -> Bundle:
+    """Return a zip that also holds the package of the strategy with this import path."""
+    package = package_of(path)
+    return bundle if package is None else replace(bundle, packages=(package,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,19 @@ def source_files(bundle: Bundle) -> Iterator[Path]:
     """Return the files of the repository that go into a zip, relative to the root, in fixed order."""
     yield Path("functions/__init__.py")
     for folder in ("linkage", f"functions/{bundle.function}", *bundle.folders):
-        yield from _files(folder)
+        yield from _files(ROOT, folder)
+
+
+def package_files(bundle: Bundle) -> Iterator[tuple[Path, Path]]:
+    """Return the files of a zip's packages: where each is, and its path in the zip.
+
+    Raises:
+        StrategyError: there is no such package, or it has native code.
+    """
+    for name in bundle.packages:
+        folder = package_folder(name)
+        for relative in _files(folder, "."):
+            yield folder / relative, Path(name) / relative
 
 
 def bundle_hash(bundle: Bundle, target: Target) -> str:
@@ -148,6 +170,8 @@ def bundle_hash(bundle: Bundle, target: Target) -> str:
     digest = hashlib.sha256(f"{RECIPE}\n{target.name}\n".encode())
     for relative in source_files(bundle):
         _add(digest, relative.as_posix(), (ROOT / relative).read_bytes())
+    for source, relative in package_files(bundle):
+        _add(digest, relative.as_posix(), source.read_bytes())
     _add(digest, "requirements", bundle.lock.read_bytes())
     if _needs_authorities(bundle, target):
         _add(digest, RDS_AUTHORITIES_NAME, RDS_AUTHORITIES.read_bytes())
@@ -202,14 +226,19 @@ def _append(tree: Path, archive: Path) -> None:
 
 
 def _add_own_files(bundle: Bundle, target: Target, output: Path) -> None:
-    for relative in source_files(bundle):
+    files = [(ROOT / relative, relative) for relative in source_files(bundle)]
+    # A package that is pinned as a dependency is there already.
+    pinned = dependencies(bundle, target)
+    files += [each for each in package_files(bundle) if not (pinned / each[1].parts[0]).exists()]
+    for source, relative in files:
         destination = output / relative
         destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / relative, destination)
+        shutil.copyfile(source, destination)
     if _needs_authorities(bundle, target):
         shutil.copyfile(RDS_AUTHORITIES, output / RDS_AUTHORITIES_NAME)
     if target.compiler:
-        ours = [folder for folder in ("linkage", "functions", *bundle.folders) if (output / folder).is_dir()]
+        folders = ("linkage", "functions", *bundle.folders, *bundle.packages)
+        ours = [folder for folder in folders if (output / folder).is_dir()]
         _compile(target.compiler, output, ours)
 
 
@@ -341,9 +370,9 @@ def _find_python(version: str) -> str | None:
     return None
 
 
-def _files(folder: str) -> Iterator[Path]:
-    for path in sorted((ROOT / folder).rglob("*")):
-        relative = path.relative_to(ROOT)
+def _files(root: Path, folder: str) -> Iterator[Path]:
+    for path in sorted((root / folder).rglob("*")):
+        relative = path.relative_to(root)
         hidden = any(part in _LEFT_OUT or part.startswith(".") for part in relative.parts)
         if path.is_file() and not hidden and path.suffix != ".pyc":
             yield relative

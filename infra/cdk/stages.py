@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from functions.sighook.settings import REFERENCE_STRATEGY
+from infra.cdk.strategies import StrategyError, check_strategy
 
 StageName = Literal["local", "dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = ("local", "dev", "prod")
@@ -273,6 +274,11 @@ def load_stage(context: Callable[[str], object]) -> Stage:
     if stage is None:
         raise StageError(f"stage {name!r} is none of {', '.join(STAGE_NAMES)}")
     stage = replace(stage, **_read(_OVERRIDES, context))  # type: ignore[arg-type] # types checked by _read
+    if stage.strategy != REFERENCE_STRATEGY:
+        try:
+            check_strategy(stage.strategy)
+        except StrategyError as error:
+            raise StageError(f"stage {stage.name}: {error}") from None
     if not stage.recipients:
         stage = replace(stage, recipients=(stage.sender,))
     local = _read(_LOCAL_OVERRIDES, context)

@@ -36,10 +36,6 @@ class Parameters(StrategyParameters):
     """The parameters of the reference strategy. Fractions are of 1, percentages of 100.
 
     Attributes:
-        interval_seconds: length of a bar.
-        bars: how many bars each decision sees.
-        clean_bars: how many of the last bars must be without a gap; an older gap is bridged.
-        max_bridged: fraction of the window that may be bridged.
         bollinger_period: bars; ``bollinger_deviations``: standard deviations on either side.
         buy_band_width, sell_band_width: fractions; Ratio compares upper ÷ lower with one plus them.
         rsi_period, roc_period, macd_fast, macd_slow, macd_signal, atr_period: bars.
@@ -65,8 +61,6 @@ class Parameters(StrategyParameters):
     """
 
     bars: Annotated[int, Field(ge=60, le=2000)] = 300
-    clean_bars: Annotated[int, Field(ge=1, le=2000)] = 60
-    max_bridged: Fraction = 0.15
 
     bollinger_period: Period = 20
     bollinger_deviations: Annotated[float, Field(gt=0, le=10)] = 2.0

@@ -58,7 +58,7 @@ def _known_interval(seconds: int) -> int:
 class ParameterGroup(BaseModel):
     """Base of a model inside the parameters: frozen, without unknown fields, finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
 class StrategyParameters(ParameterGroup):
@@ -67,10 +67,14 @@ class StrategyParameters(ParameterGroup):
     Attributes:
         interval_seconds: length of a bar.
         bars: how many closed bars each decision sees.
+        clean_bars: how many of the last bars must be without a gap; an older gap is bridged.
+        max_bridged: fraction of the bars that may be bridged.
     """
 
     interval_seconds: Annotated[int, AfterValidator(_known_interval)] = 300
     bars: Annotated[int, Field(ge=1, le=2000)] = 300
+    clean_bars: Annotated[int, Field(ge=1, le=2000)] = 60
+    max_bridged: Annotated[float, Field(ge=0, le=1)] = 0.15
 
 
 P = TypeVar("P", bound=StrategyParameters)

@@ -9,8 +9,7 @@ import numpy as np
 
 from linkage.ports import Candles
 from linkage.strategy.indicators import Flags, Floats
-from linkage.strategy.parameters import Parameters
-from linkage.strategy.plugin import last_close
+from linkage.strategy.plugin import StrategyParameters, last_close
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +29,7 @@ class Window:
     skipped: dict[str, str]
 
 
-def select_window(candles: Candles, parameters: Parameters, now: datetime) -> Window:
+def select_window(candles: Candles, parameters: StrategyParameters, now: datetime) -> Window:
     """Return the window that a decision at ``now`` may see.
 
     A symbol is left out, with its reason, when its last bar is missing or without volume

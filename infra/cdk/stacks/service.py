@@ -24,6 +24,7 @@ from infra.cdk.bundling import (
     code_of,
     host_target,
     lambda_target,
+    with_strategy,
 )
 from infra.cdk.constructs.event_sources import FAILURE_KEYS, QueueSource, StreamSource
 from infra.cdk.constructs.function import LinkageFunction, Network
@@ -358,7 +359,10 @@ class ServiceStack(Stack):
         if group not in self._codes:
             target = host_target() if self._stage.host_bundles else lambda_target()
             bundles = BUNDLES | EXCHANGE_BUNDLES if self._stage.on_exchange else BUNDLES
-            self._codes[group] = code_of(bundles[group], target)
+            bundle = bundles[group]
+            if group == "sighook":
+                bundle = with_strategy(bundle, self._stage.strategy)
+            self._codes[group] = code_of(bundle, target)
         return self._codes[group]
 
     def _login(self, login: str) -> dict[str, object]:
