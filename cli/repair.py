@@ -11,16 +11,13 @@ import typer
 
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
-from linkage.adapters.sqs_events import MAX_ENTRIES, SqsEventQueue
+from linkage.adapters.sqs_events import SqsDeadLetters, queue_depth
 from linkage.domain.times import iso_utc
 
 PART_SECONDS = 320
 """Longer than a part of relinking may take."""
-REDRIVE_SECONDS = 120
-"""How long other receivers do not see a dead letter that is on its way."""
 
 _COUNTS = ("orders", "linked", "changed", "unlinked", "conflicts", "keys_without_signal")
-_WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
 def register(app: typer.Typer) -> None:
@@ -69,16 +66,18 @@ def relink(
 def redrive(context: typer.Context, as_json: JsonOption = False) -> None:
     """Move the dead letters of the fills queue back into it. Exit code 1 when some are left.
 
-    A message is deleted after its copy was accepted, so an interruption doubles it at worst, and a fill
-    that is recorded twice is one. Counts are SQS's own, which lag by up to a minute.
+    The function `redrive` does it by itself when the database answers again, a few times for each message;
+    this moves what it left as well, and counts anew. A message is deleted after its copy was accepted, so an
+    interruption doubles it at worst, and a fill that is recorded twice is one. Counts are SQS's own, which
+    lag by up to a minute.
     """
     cloud = cloud_of(context)
     sqs = cloud.client("sqs", read_timeout=30)
     source, target = cloud.output("FillsDlqUrl"), cloud.output("FillsQueueUrl")
     queues = {"dead letters": source, "fills": target}
-    before = {name: _depth(sqs, url) for name, url in queues.items()}
-    moved = _move(sqs, source, target)
-    after = {name: _depth(sqs, url) for name, url in queues.items()}
+    before = {name: queue_depth(sqs, url) for name, url in queues.items()}
+    moved = SqsDeadLetters(source, target, sqs).move().moved
+    after = {name: queue_depth(sqs, url) for name, url in queues.items()}
     if as_json:
         print_json({"moved": moved, "before": before, "after": after})
     else:
@@ -103,30 +102,3 @@ def _start(since: str | None, hours: float | None, *, now: datetime) -> str:
     except OverflowError:
         raise CommandError("that is beyond all calendars") from None
     raise CommandError("--hours must be more than 0")
-
-
-def _depth(sqs: Any, url: str) -> int:
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING))["Attributes"]
-    return sum(int(attributes[name]) for name in _WAITING)
-
-
-def _move(sqs: Any, source: str, target: str) -> int:
-    """Send each message again, then delete it. SQS's own task for this is not in every emulator."""
-    queue, moved = SqsEventQueue(target, sqs), 0
-    while messages := sqs.receive_message(
-        QueueUrl=source,
-        MaxNumberOfMessages=MAX_ENTRIES,
-        VisibilityTimeout=REDRIVE_SECONDS,
-        # A long poll asks every server of the queue; an empty answer means that it is empty.
-        WaitTimeSeconds=2,
-    ).get("Messages", []):
-        queue.send([message["Body"] for message in messages])
-        reply = sqs.delete_message_batch(
-            QueueUrl=source,
-            Entries=[
-                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-                for number, message in enumerate(messages)
-            ],
-        )
-        moved += len(messages) - len(reply.get("Failed", []))
-    return moved

@@ -1,6 +1,6 @@
-"""What an operator can have repaired: links of any age, and events that were not understood when they came.
+"""Repairs: links of any age, events that were not understood when they came, and dead letters.
 
-Both do a part of the work per invocation and can be begun again at any time: they only compute anew what is
+Each does a part of the work per invocation and can be begun again at any time: they only compute anew what is
 a function of the facts, and record facts that may be recorded twice.
 """
 
@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from functions.recorder import service
 from functions.recorder.service import Message, Outcome, Ports, StreamRecord
 from linkage.contracts.messages import BadEvent, parse_message
-from linkage.domain.facts import KeptEvent, QuarantinedEvent, RecordedOrder
+from linkage.domain.errors import LedgerUnavailableError
+from linkage.domain.facts import KeptEvent, QuarantinedEvent, RecordedOrder, Window
 from linkage.domain.ids import OrderId
+from linkage.ports import Clock, DeadLetters, LedgerReader
 
 RELINK_ORDERS = 10_000
 RETRY_EVENTS = 200
+REDRIVE_LETTERS = 10_000
+"""Looked at in one run: about a minute and a half. The next run goes on."""
+
+_ASKED = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,37 @@ def retry(event: KeptEvent, ports: Ports) -> tuple[Outcome, str]:
         return replace(outcome, quarantined=()), _words(outcome.quarantined[0])
     ports.ledger.settle(event.quarantine_id)
     return outcome, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of the dead letters. ``left`` were moved too often; nothing is moved without a ledger."""
+
+    waiting: int = 0
+    moved: int = 0
+    left: int = 0
+    ledger_answers: bool = True
+
+
+def redrive(letters: DeadLetters, ledger: LedgerReader, clock: Clock, *, most_redrives: int) -> Redriven:
+    """Move dead letters back into the fills queue, once the database answers again.
+
+    What can never be recorded is quarantined at first sight, so a dead letter is a victim of an outage. One
+    that comes back all the same is moved ``most_redrives`` times; then it stays for an operator to see.
+
+    Raises:
+        DeliveryError: some may be moved; the next run goes on.
+    """
+    waiting = letters.waiting()
+    if not waiting:
+        return Redriven()
+    now = clock.now()
+    try:
+        ledger.rates(Window(now - _ASKED, now))
+    except LedgerUnavailableError:
+        return Redriven(waiting, ledger_answers=False)
+    done = letters.move(limit=REDRIVE_LETTERS, most_redrives=most_redrives)
+    return Redriven(waiting, done.moved, done.left)
 
 
 def _words(bad: BadEvent | QuarantinedEvent) -> str:

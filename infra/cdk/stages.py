@@ -70,6 +70,7 @@ class Schedules:
     paper_broker: str = "cron(1/5 * * * ? *)"
     sweep: str = "cron(7/15 * * * ? *)"
     maintain: str = "cron(3/15 * * * ? *)"
+    redrive: str = "cron(11/15 * * * ? *)"
     report: str = "cron(0 0/6 * * ? *)"
 
 

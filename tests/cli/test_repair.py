@@ -131,7 +131,7 @@ def test_redrive_deletes_no_dead_letter_whose_copy_was_not_accepted(
 ) -> None:
     bury(cloud, "one", "two")
 
-    def refuse(_queue: SqsEventQueue, _bodies: object) -> None:
+    def refuse(_queue: SqsEventQueue, _bodies: object, **_options: object) -> None:
         raise DeliveryError("the queue refused a call")
 
     monkeypatch.setattr(SqsEventQueue, "send", refuse)

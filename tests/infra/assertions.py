@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.broker.settings import BrokerSettings
 from functions.migrate.settings import BootstrapSettings, MigrateSettings
-from functions.recorder.settings import RecorderSettings
+from functions.recorder.settings import RecorderSettings, RedriveSettings
 from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
 from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
@@ -30,6 +30,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "functions.recorder.handler.archive_signals": RecorderSettings,
     "functions.recorder.handler.sweep": RecorderSettings,
     "functions.recorder.handler.maintain": RecorderSettings,
+    "functions.recorder.redrive.redrive": RedriveSettings,
     "functions.report.handler.send_report": SendReportSettings,
     "functions.report.read.read_ledger": ReadLedgerSettings,
     "functions.report.query.query_ledger": QueryLedgerSettings,
@@ -63,6 +64,7 @@ OUTPUTS = {
     "ArchiveSignalsFunction",
     "SweepFunction",
     "MaintainFunction",
+    "RedriveFunction",
     "ReadLedgerFunction",
     "QueryLedgerFunction",
     "SendReportFunction",
@@ -207,6 +209,35 @@ def what_fails_for_good_is_kept_for_fourteen_days(assembly: Assembly) -> None:
         assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letters
 
 
+def dead_letters_come_back_by_themselves_with_the_least_of_rights(assembly: Assembly) -> None:
+    (schedule,) = [
+        each["Properties"]
+        for name, each in assembly.named("AWS::Scheduler::Schedule")
+        if name.startswith("RedriveSchedule")
+    ]
+    assert schedule["ScheduleExpression"] == "cron(11/15 * * * ? *)"
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]
+        for name, each in assembly.named("AWS::IAM::Policy")
+        if name.startswith("RedriveFunctionRole")
+    ]
+    may = {
+        (action, _queue_of(text_of(resource)))
+        for statement in policy["Statement"]
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+        # The emulator asks for rights to batches; the failure destination has what CDK gives it.
+        if action.startswith("sqs:") and not action.endswith("Batch")
+        if "ScheduleDeadLetters" not in text_of(resource)
+    }
+    assert may == {
+        ("sqs:GetQueueAttributes", "FillsDeadLetters"),
+        ("sqs:ReceiveMessage", "FillsDeadLetters"),
+        ("sqs:DeleteMessage", "FillsDeadLetters"),
+        ("sqs:SendMessage", "FillsQueue"),
+    }
+
+
 def streams_are_read_from_the_start_and_nothing_is_dropped(assembly: Assembly) -> None:
     readers = {"archive_signals"} | ({"take_signals"} if assembly.stage.broker else set())
     assert assembly.mappings().keys() == readers | {"record_fills"}
@@ -316,7 +347,7 @@ def nobody_but_cdk_uses_a_managed_policy(assembly: Assembly) -> None:
 
 def schedules_give_up_before_a_signal_is_stale(assembly: Assembly) -> None:
     schedules = {name: each["Properties"] for name, each in assembly.named("AWS::Scheduler::Schedule")}
-    wanted = 5 if assembly.stage.broker else 4
+    wanted = 6 if assembly.stage.broker else 5
     assert len(schedules) == wanted
     for name, properties in schedules.items():
         target = properties["Target"]
@@ -334,7 +365,14 @@ def a_scheduled_run_is_not_repeated_by_lambda(assembly: Assembly) -> None:
     configured = {
         ids[each["FunctionName"]["Ref"]]: each for each in assembly.all("AWS::Lambda::EventInvokeConfig")
     }
-    assert configured.keys() == {"run_strategy", "execute_orders", "sweep", "maintain", "send_report"}
+    assert configured.keys() == {
+        "run_strategy",
+        "execute_orders",
+        "sweep",
+        "maintain",
+        "redrive",
+        "send_report",
+    }
     for entry_point, properties in configured.items():
         assert properties["MaximumRetryAttempts"] == 0, entry_point
         destination = text_of(properties["DestinationConfig"]["OnFailure"]["Destination"])
@@ -445,6 +483,7 @@ CHECKS: tuple[Callable[[Assembly], None], ...] = (
     fills_stay_invisible_for_longer_than_anybody_works_on_them,
     a_batch_of_fills_reports_its_failures_and_few_run_at_once,
     what_fails_for_good_is_kept_for_fourteen_days,
+    dead_letters_come_back_by_themselves_with_the_least_of_rights,
     streams_are_read_from_the_start_and_nothing_is_dropped,
     the_table_expires_restores_and_streams,
     only_prod_keeps_its_data_when_it_is_removed,
@@ -473,6 +512,11 @@ def failures(assembly: Assembly) -> list[str]:
         except (AssertionError, LookupError, ValueError, TypeError, AttributeError):
             failed.append(check.__name__)
     return failed
+
+
+def _queue_of(text: str) -> str:
+    """Name a queue of fills: it is of the data stack, so its ARN is an import of an export."""
+    return next(name for name in ("FillsDeadLetters", "FillsQueue") if name in text)
 
 
 def _plain(value: object) -> str:

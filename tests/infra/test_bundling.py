@@ -41,6 +41,7 @@ GROUPS = {
     "functions.recorder.handler.archive_signals": "recorder",
     "functions.recorder.handler.sweep": "recorder",
     "functions.recorder.handler.maintain": "recorder",
+    "functions.recorder.redrive.redrive": "recorder",
     "functions.report.handler.send_report": "report",
     "functions.report.read.read_ledger": "ledger",
     "functions.report.query.query_ledger": "ledger",

@@ -35,6 +35,7 @@ IDLE_RUNS: Mapping[str, tuple[int, Decimal]] = {
     "execute_orders": (288, Decimal(1)),
     "sweep": (96, Decimal(1)),
     "maintain": (96, Decimal(1)),
+    "redrive": (96, Decimal("0.3")),
     "send_report": (4, Decimal(3)),
     "read_ledger": (4, Decimal(1)),
     "archive_signals": (288, Decimal("0.2")),

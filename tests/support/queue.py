@@ -36,6 +36,7 @@ class Message:
     visible_at: datetime
     receive_count: int = 0
     first_received: datetime | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -55,10 +56,12 @@ class SqsQueue:
     def __len__(self) -> int:
         return len(self.messages)
 
-    def send(self, body: str) -> str:
+    def send(self, body: str, attributes: Mapping[str, Any] | None = None) -> str:
         """Enqueue a body and return its message id."""
         message_id = f"{self.name}-{next(self._ids):06d}"
-        self.messages[message_id] = Message(message_id, body, self.now, self.now)
+        self.messages[message_id] = Message(
+            message_id, body, self.now, self.now, attributes=dict(attributes or {})
+        )
         return message_id
 
     def advance(self, by: timedelta) -> None:
@@ -176,6 +179,59 @@ class EventSourceMapping:
             if self.step() == 0:
                 self.queue.advance(self.queue.visibility_timeout)
         raise AssertionError(f"the queue did not drain; seed {self.seed}, {len(self.queue)} messages left")
+
+
+@dataclass(slots=True)
+class SqsClient:
+    """What boto3's client answers of these queues, as far as moving dead letters asks. URLs are names."""
+
+    queues: Mapping[str, SqsQueue]
+
+    @classmethod
+    def of(cls, queue: SqsQueue) -> SqsClient:
+        """Return a client of a queue and its dead letters."""
+        assert queue.dead_letters is not None
+        return cls({queue.name: queue, queue.dead_letters.name: queue.dead_letters})
+
+    def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        """Count exactly, which SQS itself does not."""
+        queue = self.queues[request["QueueUrl"]]
+        visible = sum(1 for message in queue.messages.values() if message.visible_at <= queue.now)
+        counts = {
+            "ApproximateNumberOfMessages": str(visible),
+            "ApproximateNumberOfMessagesNotVisible": str(len(queue) - visible),
+        }
+        return {"Attributes": {name: counts[name] for name in request["AttributeNames"]}}
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        """Hand out visible messages in a fixed order; they turn invisible."""
+        queue = self.queues[request["QueueUrl"]]
+        taken = queue.receive(random.Random(0), request["MaxNumberOfMessages"])
+        for message in taken:
+            message.visible_at = queue.now + timedelta(seconds=request["VisibilityTimeout"])
+        return {
+            "Messages": [
+                {
+                    "MessageId": message.message_id,
+                    "ReceiptHandle": message.message_id,
+                    "Body": message.body,
+                    "MessageAttributes": message.attributes,
+                }
+                for message in taken
+            ]
+        }
+
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:
+        """Accept everything. A copy is a new message: its retention begins anew."""
+        for entry in request["Entries"]:
+            self.queues[request["QueueUrl"]].send(entry["MessageBody"], entry.get("MessageAttributes"))
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]]}
+
+    def delete_message_batch(self, **request: Any) -> dict[str, Any]:
+        """Delete all."""
+        for entry in request["Entries"]:
+            self.queues[request["QueueUrl"]].delete(entry["ReceiptHandle"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]]}
 
 
 def sqs_event(messages: Sequence[Message]) -> dict[str, Any]:

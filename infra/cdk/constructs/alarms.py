@@ -135,7 +135,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "runs-dead-letters",
-            "A scheduled run failed for good: strategy, sweep, measurement, report or paper broker.",
+            "A scheduled run failed for good: strategy, sweep, measurement, redrive, report or paper broker.",
             schedule_dead_letters.metric_approximate_number_of_messages_visible(
                 period=five, statistic="Maximum"
             ),

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from functions.broker.settings import BrokerSettings
 from functions.migrate.settings import BootstrapSettings, MigrateSettings
-from functions.recorder.settings import RecorderSettings
+from functions.recorder.settings import RecorderSettings, RedriveSettings
 from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
 from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
@@ -73,6 +73,7 @@ class ServiceStack(Stack):
             string_value="{}",
         )
         self._ledger()
+        self._redrive()
         self._webhook()
         self._strategy()
         self._broker()
@@ -161,6 +162,31 @@ class ServiceStack(Stack):
             inside=True,
         )
         self._grant_login(migrate, "migrator")
+
+    def _redrive(self) -> None:
+        """Add the function that brings dead letters back. It is outside: inside there is no way to SQS."""
+        data, stage = self._data, self._stage
+        reader = self.functions["read_ledger"].function
+        redrive = self._function(
+            "recorder",
+            "functions.recorder.redrive.redrive",
+            "Moves dead letters back into the fills queue once the database answers",
+            RedriveSettings,
+            {
+                "fills_queue_url": data.fills.queue.queue_url,
+                "fills_dlq_url": data.fills.dead_letters.queue_url,
+                "read_ledger_function": reader.function_name,
+            },
+            _Sizes(256, 300),
+            dead_letters=data.schedule_dead_letters,
+        )
+        actions = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"]
+        if stage.local is not None:
+            actions.append("sqs:DeleteMessageBatch")  # as with sending, only the emulator asks for it
+        redrive.grant(actions, [data.fills.dead_letters.queue_arn])
+        redrive.grant(["lambda:InvokeFunction"], [reader.function_arn])
+        self._grant_fills(redrive)
+        self._schedule("Redrive", "redrive", stage.schedules.redrive, {})
 
     def _webhook(self) -> None:
         data = self._data
@@ -450,6 +476,7 @@ class ServiceStack(Stack):
             "ArchiveSignalsFunction": "archive_signals",
             "SweepFunction": "sweep",
             "MaintainFunction": "maintain",
+            "RedriveFunction": "redrive",
             "ReadLedgerFunction": "read_ledger",
             "QueryLedgerFunction": "query_ledger",
             "SendReportFunction": "send_report",

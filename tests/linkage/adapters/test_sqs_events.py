@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
 
-from linkage.adapters.sqs_events import SqsEventQueue
+from linkage.adapters.sqs_events import REDRIVES, SqsDeadLetters, SqsEventQueue
 from linkage.domain.errors import DeliveryError
 
 
@@ -84,3 +84,23 @@ def test_nothing_to_send_asks_nobody() -> None:
     client = Recorded()
     SqsEventQueue("q", client).send([])
     assert client.calls == []
+
+
+def test_a_dead_letters_copy_says_how_often_it_was_moved_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("sqs", region_name="eu-central-1")
+        fills, dead = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("fills", "dead"))
+        SqsEventQueue(dead, client).send(["new"])
+        SqsEventQueue(dead, client).send(["moved"], redrives=1)
+        SqsEventQueue(dead, client).send(["tired"], redrives=2)
+        letters = SqsDeadLetters(dead, fills, client)
+        done = letters.move(limit=3, most_redrives=2)
+        assert (done.moved, done.left, letters.waiting()) == (2, 1, 1)
+        copies = client.receive_message(QueueUrl=fills, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        counts = {
+            copy["Body"]: copy["MessageAttributes"][REDRIVES]["StringValue"] for copy in copies["Messages"]
+        }
+    assert counts == {"new": "1", "moved": "2"}
