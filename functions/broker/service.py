@@ -19,7 +19,8 @@ from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE
 from linkage.contracts.items import paper_sk
 from linkage.contracts.paper import BOOK, BOOK_PREFIX, ORDER_PREFIX, PaperRequest
 from linkage.domain.ids import FIRST_PARTY_BOT
-from linkage.domain.paper import Bar, Book, PaperOrder, Report, chance, play
+from linkage.domain.paper import COST_WINDOW, Bar, Book, PaperOrder, Report, chance
+from linkage.domain.paper_venue import play
 from linkage.ports import Candles, Clock, EventQueue, MarketData, PaperStore
 
 MAX_BARS = 2000
@@ -184,7 +185,7 @@ def _start(book: Book, orders: Sequence[PaperOrder]) -> datetime | None:
 def _bars(
     starts: Mapping[str, datetime], closed: datetime, venue: Venue, ports: Ports
 ) -> dict[str, list[Bar]]:
-    due = {symbol: start for symbol, start in starts.items() if start < closed}
+    due = {symbol: start - COST_WINDOW for symbol, start in starts.items() if start < closed}
     if not due:
         return {}
     seconds = (closed - min(due.values())).total_seconds()

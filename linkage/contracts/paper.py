@@ -32,18 +32,22 @@ class PaperRequest(Wire):
     parent_client_order_id: Key | None = None
 
     def order(self, account: str) -> PaperOrder:
-        """Return the order. Without a quantity it is what the notional buys at the signal's price."""
+        """Return the order. Without a quantity it is what the notional buys at the signal's price.
+
+        Its size is rounded down to what the venue can count.
+        """
         size = self.quantity
         if size is None and self.notional is not None and self.price:
-            size = (self.notional / self.price).quantize(QUANTUM, ROUND_DOWN)
+            size = self.notional / self.price
         return PaperOrder(
             order_id=order_id_of(account, self.client_order_id),
             client_order_id=self.client_order_id,
             symbol=self.symbol,
             side=self.side,
-            size=size or Decimal(0),
+            size=(size or Decimal(0)).quantize(QUANTUM, ROUND_DOWN),
             placed_at=self.signalled_at,
             limit=self.price if self.order_type == "limit" else None,
+            reference=self.price,
             take_profit=self.take_profit if self.side == "buy" else None,
             stop_loss=self.stop_loss if self.side == "buy" else None,
         )

@@ -14,12 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.contracts.paper import BOOK
-from linkage.domain.paper import Bar, Book, PaperOrder, Report, Rules, order_id_of, play
+from linkage.domain.paper import Bar, Book, PaperOrder, Report, Rules, order_id_of
+from linkage.domain.paper_venue import play
 from linkage.domain.times import parse_utc
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 STEP = timedelta(minutes=5)
-WILLING = Rules(refuse_chance=0, split_chance=0, cumulative_chance=0)
+WILLING = Rules(
+    refuse_chance=0, split_chance=0, cumulative_chance=0, unknown_range=Decimal(0), replace_after=0
+)
 
 
 def bar(number: int, open_: str, high: str, low: str, close: str, volume: str = "1000") -> Bar:
@@ -69,10 +72,7 @@ def random_bars(seed: int, count: int = 40) -> list[Bar]:
     return bars
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), cut=st.integers(0, 40))
-def test_books_add_up_whatever_the_market_does_and_wherever_they_are_kept(seed: int, cut: int) -> None:
-    bars = random_bars(seed)
+def random_orders(seed: int) -> list[PaperOrder]:
     chance = random.Random(seed)
     orders = [
         order(
@@ -89,6 +89,14 @@ def test_books_add_up_whatever_the_market_does_and_wherever_they_are_kept(seed: 
     for each in orders:
         if each.side == "sell":
             each.limit = each.take_profit = each.stop_loss = None
+    return orders
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), cut=st.integers(0, 40))
+def test_books_add_up_whatever_the_market_does_and_wherever_they_are_kept(seed: int, cut: int) -> None:
+    bars = random_bars(seed)
+    orders = random_orders(seed)
     due = [[one for one in orders if one.placed_at == each.start] for each in bars]
     book, kept = Book("A-USD"), Book("A-USD")
     reports: list[Report] = []
@@ -109,7 +117,10 @@ def test_books_add_up_whatever_the_market_does_and_wherever_they_are_kept(seed: 
         quantity, price = Decimal(str(fill["quantity"])), Decimal(str(fill["price"]))
         moment = parse_utc(str(fill["executed_at"]))
         inside = next(one for one in bars if one.start <= moment < one.end)
-        assert inside.low <= price <= inside.high
+        if fill["liquidity"] == "maker":
+            assert inside.low <= price <= inside.high
+        else:
+            assert inside.low * Decimal("0.98") <= price <= inside.high * Decimal("1.02")
         assert quantity > 0
         assert moment >= placed.get(str(fill["order_id"]), NOON)
         filled[str(fill["order_id"])] += quantity
@@ -133,14 +144,61 @@ def test_nothing_fills_inside_the_bar_of_its_signal() -> None:
     assert [fill["quantity"] for fill in fills(reports)] == ["2"]
 
 
-def test_a_market_order_pays_slippage_within_the_range_and_the_taker_fee() -> None:
-    _, reports = played([order()], [bar(0, "100", "110", "90", "100")])
+def test_a_market_order_pays_half_the_spread_the_slippage_and_the_taker_fee() -> None:
+    _, reports = played([order()], [bar(-1, "100", "105", "95", "100"), flat(0)])
     fill = fills(reports)[0]
     price = Decimal(str(fill["price"]))
 
-    assert Decimal(100) <= price <= Decimal(104)
-    assert Decimal(str(fill["fee"])) == price * 2 * Decimal("0.004")
+    # Half of a tenth of the hour's range of 10 %, and at most 1.5 × half of that range × √(2 ÷ 1000).
+    assert Decimal("100.5") < price < Decimal("100.5") + Decimal("0.34")
+    assert abs(Decimal(str(fill["fee"])) - price * 2 * Decimal("0.004")) < Decimal("1e-9")
     assert (fill["fee_currency"], fill["liquidity"]) == ("USD", "taker")
+
+
+def test_a_seller_gets_less_than_the_open_by_as_much_as_a_buyer_pays_more() -> None:
+    rough = bar(-1, "100", "105", "95", "100")
+    book, bought = played([order()], [rough, flat(0)])
+    _, sold = play(
+        book,
+        [order("b", side="sell", placed_at=NOON + STEP)],
+        [rough, flat(0), flat(1)],
+        seed=1,
+        rules=WILLING,
+    )
+
+    assert Decimal(str(fills(bought)[0]["price"])) > 100
+    assert Decimal(str(fills(sold)[0]["price"])) < 100
+
+
+def test_a_larger_share_of_the_volume_costs_more() -> None:
+    def paid(volume: str) -> Decimal:
+        before = bar(-1, "100", "105", "95", "100", volume)
+        return Decimal(str(fills(played([order()], [before, flat(0)])[1])[0]["price"]))
+
+    assert paid("10") > paid("1000") > paid("100000")
+
+
+def test_what_a_taker_pays_does_not_depend_on_the_bar_that_he_fills_in() -> None:
+    before = bar(-1, "100", "105", "95", "100")
+    calm, wild = flat(0), bar(0, "100", "150", "50", "70", "5000")
+
+    assert fills(played([order()], [before, calm])[1]) == fills(played([order()], [before, wild])[1])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), cut=st.integers(1, 38), twist=st.integers(0, 10_000))
+def test_later_bars_change_nothing_that_was_reported_before(seed: int, cut: int, twist: int) -> None:
+    bars, others = random_bars(seed), random_bars(twist)
+    orders = random_orders(seed)
+    known = [*bars[:cut], *others[cut:]]
+    until = bars[cut - 1].end
+
+    def told(played_bars: Sequence[Bar]) -> list[str]:
+        _, reports = play(Book("A-USD"), orders, played_bars, seed=seed)
+        moments = ((parse_utc(str(one.get("executed_at") or one["updated_at"])), one) for one in reports)
+        return [str(one) for moment, one in moments if moment <= until]
+
+    assert told(bars) == told(known) == told(bars[: cut + 1])
 
 
 def test_a_limit_order_rests_until_the_price_goes_through_it_and_pays_the_maker_fee() -> None:
@@ -176,6 +234,91 @@ def test_some_orders_are_refused_and_a_sell_without_a_position_always() -> None:
 
     _, reports = played([order(side="sell")], [flat(0)])
     assert [one["venue_status"] for one in reports] == ["INSUFFICIENT_BALANCE"]
+
+
+def test_an_order_is_refused_when_its_size_is_too_small_or_too_finely_spelt() -> None:
+    def reason(rules: Rules = WILLING, **changes: Any) -> object:
+        _, reports = played([order(**changes)], [flat(0)], rules)
+        return reports[0]["venue_status"]
+
+    assert reason(size=Decimal(0)) == "INVALID_SIZE"
+    assert reason(size=Decimal("0.005"), limit=Decimal(100)) == "BELOW_MINIMUM_SIZE"
+    assert reason(size=Decimal("0.005"), reference=Decimal(100)) == "BELOW_MINIMUM_SIZE"
+    assert reason(size=Decimal("0.01"), reference=Decimal(100)) == "OPEN"
+    assert reason(size=Decimal("1.000000001")) == "INVALID_SIZE_PRECISION"
+    steps = replace(WILLING, size_step=Decimal("0.1"), price_step=Decimal("0.5"))
+    assert reason(steps, size=Decimal("1.05")) == "INVALID_SIZE_PRECISION"
+    assert reason(steps, limit=Decimal("99.7")) == "INVALID_PRICE_PRECISION"
+    assert reason(steps, limit=Decimal("99.5"), size=Decimal("1.1")) == "OPEN"
+
+
+REPLACING = replace(WILLING, replace_after=2, resting_bars=5)
+
+
+def test_a_resting_order_is_replaced_by_one_at_the_last_close() -> None:
+    bars = [flat(0), flat(1, "101"), bar(2, "101", "101", "100", "100.5")]
+    book, reports = played([order(limit=Decimal(95))], bars, REPLACING)
+    successor = next(one for one in reports if one["replaces_order_id"])
+    (fill,) = fills(reports)
+
+    assert successor["replaces_order_id"] == order_id_of("paper", "a")
+    assert successor["client_order_id"] is None
+    assert [one["venue_status"] for one in reports if one["order_id"] == order_id_of("paper", "a")] == [
+        "OPEN", "REPLACED",
+    ]  # fmt: skip
+    assert (fill["order_id"], fill["price"], fill["quantity"]) == (successor["order_id"], "101", "2")
+    assert book.position == 2
+
+
+def test_only_what_is_left_is_replaced_and_each_part_has_its_own_exits() -> None:
+    wanted = order(limit=Decimal(95), take_profit=Decimal(120), stop_loss=Decimal(80))
+    bars = [
+        flat(0), bar(1, "100", "100", "94", "96", "5"), bar(2, "96", "97", "95", "97"),
+    ]  # fmt: skip
+    book, reports = played([wanted], bars, REPLACING)
+    successor = next(one for one in reports if one["replaces_order_id"])
+    parents = {one["parent_order_id"] for one in reports if one["parent_order_id"]}
+
+    assert [fill["quantity"] for fill in fills(reports)] == ["0.5", "1.5"]
+    assert successor["size"] == "1.5"
+    assert parents == {wanted.order_id, successor["order_id"]}
+    assert [lot.remaining for lot in book.lots] == [Decimal("0.5"), Decimal("1.5")]
+
+
+def test_an_order_is_replaced_as_often_as_the_rules_say_and_then_expires() -> None:
+    bars = [flat(number, str(100 + number)) for number in range(12)]
+    _, reports = played([order(limit=Decimal(50))], bars, REPLACING)
+
+    assert [one["venue_status"] for one in reports] == ["OPEN", "REPLACED", "OPEN", "EXPIRED"]
+
+
+def test_an_order_whose_target_was_passed_without_it_is_not_replaced() -> None:
+    bars = [flat(number, "110") for number in range(6)]
+    _, reports = played([order(limit=Decimal(95), take_profit=Decimal(110))], bars, REPLACING)
+
+    assert [one["venue_status"] for one in reports] == ["OPEN", "EXPIRED"]
+
+
+def test_a_sell_cancels_the_buys_that_still_rest_and_sells_what_they_bought() -> None:
+    resting = order(limit=Decimal(95))
+    leaving = order("b", side="sell", size=Decimal(2), placed_at=NOON + 2 * STEP)
+    bars = [flat(0), bar(1, "100", "100", "94", "96", "5"), flat(2)]
+    book, reports = played([resting, leaving], bars)
+
+    assert statuses(reports, resting.order_id) == ["open", "cancelled"]
+    assert [(one["side"], one["quantity"]) for one in fills(reports)] == [("buy", "0.5"), ("sell", "0.5")]
+    assert book.is_idle
+
+
+def test_a_sell_that_comes_with_later_bars_sells_what_is_there_at_its_own_time() -> None:
+    leaving = order("b", side="sell", size=Decimal(2), placed_at=NOON + STEP)
+    again = order("c", placed_at=NOON + 2 * STEP)
+    book, reports = played([again, leaving, order()], [flat(number) for number in range(4)])
+
+    assert [(one["side"], one["quantity"]) for one in fills(reports)] == [
+        ("buy", "2"), ("sell", "2"), ("buy", "2"),
+    ]  # fmt: skip
+    assert book.position == 2
 
 
 def bracket(*bars: Bar) -> tuple[Book, list[Report]]:
@@ -217,6 +360,41 @@ def test_a_stop_that_the_market_jumps_over_fills_at_the_open() -> None:
     _, reports = bracket(bar(1, "70", "70", "70", "70"))
 
     assert fills(reports)[-1]["price"] == "70"
+
+
+def test_exits_too_get_no_more_than_their_share_of_the_volume() -> None:
+    thin = [bar(number, "80", "80", "80", "80", "8") for number in (1, 2, 3)]
+    _, stopped = bracket(*thin)
+    assert [one["quantity"] for one in fills(stopped)[1:]] == ["0.8", "0.8", "0.4"]
+
+    high = [bar(number, "111", "111", "111", "111", "8") for number in (1, 2, 3)]
+    _, taken = bracket(*high)
+    assert [one["quantity"] for one in fills(taken)[1:]] == ["0.8", "0.8", "0.4"]
+
+
+def test_a_stop_that_was_hit_sells_the_rest_at_any_price() -> None:
+    book, reports = bracket(bar(1, "100", "100", "89", "95", "8"), bar(2, "105", "120", "104", "115"))
+    ended = {
+        one["trigger"]: one["venue_status"]
+        for one in reports
+        if one["parent_order_id"] and one["type"] == "order"
+    }
+
+    first, second = (Decimal(str(one["price"])) for one in fills(reports)[1:])
+    assert first == 90
+    assert 104 < second < 105
+    assert ended == {"stop_loss": "FILLED", "take_profit": "OCO"}
+    assert book.is_idle
+
+
+def test_a_target_that_sold_a_part_leaves_the_rest_to_the_stop() -> None:
+    _, reports = bracket(bar(1, "111", "111", "111", "111", "8"), bar(2, "80", "80", "80", "80"))
+    ended = {
+        one["trigger"]: one["status"] for one in reports if one["parent_order_id"] and one["type"] == "order"
+    }
+
+    assert [one["quantity"] for one in fills(reports)[1:]] == ["0.8", "1.2"]
+    assert ended == {"stop_loss": "filled", "take_profit": "cancelled"}
 
 
 def test_a_sell_exits_what_is_there_and_takes_the_children_with_it() -> None:
