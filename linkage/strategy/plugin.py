@@ -170,6 +170,7 @@ class Strategy(Generic[P]):
         decide: from candles, the state before, parameters and the close of the last bar (aware UTC, a
             multiple of the interval) to the decisions of that bar. Pure: the same input gives the same
             output, and no bar after ``closed`` is looked at.
+        series: the same decisions for many bars at once, where the strategy has a faster way; see ``walk``.
 
     Raises:
         ConfigurationError: the name or the model is not as it has to be; says how.
@@ -179,6 +180,7 @@ class Strategy(Generic[P]):
     package: str
     parameters: type[P]
     decide: Callable[[Candles, StrategyState, P, datetime], Decided]
+    series: Callable[[Candles, StrategyState, P], Iterator[Decided]] | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without candles."""
@@ -258,6 +260,27 @@ class Strategy(Generic[P]):
                 f"no decision on {symbol} can be computed: {decided.skipped[symbol]}", field="symbol"
             )
         return next((one for one in decided.decisions if one.symbol == symbol), None)
+
+    def walk(self, candles: Candles, state: StrategyState, parameters: P) -> Iterator[Decided]:
+        """Yield what is decided at each bar, in order of time, each with the state after the bar before.
+
+        It is what ``decide`` gives, bar by bar. The first bar is the earliest one with ``parameters.bars``
+        bars up to it; the time of each is its ``state.completed_at``.
+
+        Args:
+            candles: of the parameters' interval, as many bars as are known.
+            state: before the first bar.
+            parameters: for all of them.
+        """
+        if self.series is not None:
+            yield from self.series(candles, state, parameters)
+            return
+        for last in range(parameters.bars - 1, len(candles.times)):
+            closed = datetime.fromtimestamp(int(candles.times[last]) + candles.interval_seconds, UTC)
+            seen = only_bars(candles, last - parameters.bars + 1, last + 1)
+            decided = self.decide(seen, state, parameters, closed)
+            state = decided.state
+            yield decided
 
     @property
     def code_version(self) -> str:
@@ -354,6 +377,20 @@ def only_symbol(candles: Candles, symbol: str) -> Candles:
         closes=candles.closes[row],
         volumes=candles.volumes[row],
         refused=refused,
+    )
+
+
+def only_bars(candles: Candles, first: int, end: int) -> Candles:
+    """Return the candles of the bars from ``first`` to before ``end``, as positions in ``times``."""
+    bars = slice(first, end)
+    return replace(
+        candles,
+        times=candles.times[bars],
+        opens=candles.opens[:, bars],
+        highs=candles.highs[:, bars],
+        lows=candles.lows[:, bars],
+        closes=candles.closes[:, bars],
+        volumes=candles.volumes[:, bars],
     )
 
 

@@ -1,0 +1,98 @@
+"""What every strategy gets from its model and its one function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from linkage.domain.errors import ConfigurationError
+from linkage.domain.snapshots import make_snapshot
+from linkage.ports import Candles
+from linkage.strategy.matrix import MATRIX
+from linkage.strategy.parameters import Parameters
+from linkage.strategy.plugin import (
+    Decided,
+    Decision,
+    Strategy,
+    StrategyParameters,
+    differences,
+    load_strategy,
+    sent_signals,
+)
+from linkage.strategy.state import LastSignal, StrategyState
+from tests.linkage.strategy.markets import NOON, candles_of, later, random_rows
+
+EAGER = Parameters(score_buy_target=Decimal(2), score_sell_target=Decimal(2), min_indicators=1, bars=120)
+
+
+def nothing(_c: Candles, state: StrategyState, _p: StrategyParameters, closed: datetime) -> Decided:
+    return Decided.after((), state=state, closed=closed, seen=0, skipped={})
+
+
+class Tags(StrategyParameters):
+    tags: frozenset[str] = frozenset({"b", "a", "c"})
+
+
+def test_the_reference_strategy_is_found_by_its_path_and_hashes_its_own_package() -> None:
+    assert load_strategy("linkage.strategy.matrix:MATRIX") is MATRIX
+    assert MATRIX.package == "linkage.strategy"
+
+
+def test_a_set_has_one_spelling_in_a_snapshot() -> None:
+    strategy = Strategy(name="tags", package="linkage.strategy", parameters=Tags, decide=nothing)
+    texts = [["c", "a", "b"], ["a", "b", "c"], ["b", "b", "c", "a"]]
+    snapshots = {strategy.snapshot(Tags(tags=frozenset(text)), symbols="*").config_hash for text in texts}
+
+    assert len(snapshots) == 1
+    assert strategy.describe(Tags(), symbols="*")["tags"] == ["a", "b", "c"]
+    assert strategy.parameters_of(strategy.describe(Tags(), symbols="*")) == Tags()
+
+
+def test_the_differences_of_two_snapshots_are_told_by_path_and_spelling_is_none() -> None:
+    before = MATRIX.describe(Parameters(rsi_buy=30.0), symbols="*")
+    after = {**MATRIX.describe(Parameters(), symbols="A-USD"), "rsi_sell": "65.00", "new": True}
+    after["weights"] = {**after["weights"], "rsi": "3.0"}
+
+    assert [str(one) for one in differences(before, after)] == [
+        "new: (none) → true", "rsi_buy: 30 → 35", "symbols: * → A-USD", "weights.rsi: 2.5 → 3",
+    ]  # fmt: skip
+    assert differences(before, make_snapshot(before).parameters) == []
+
+
+@pytest.mark.parametrize("name", ["", "Matrix", "a" * 33, "a b", "1a"])
+def test_a_name_has_to_fit_into_keys(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no name"):
+        Strategy(name=name, package="linkage.strategy", parameters=Tags, decide=nothing)
+
+
+def test_decisions_are_sorted_and_the_sent_ones_are_remembered() -> None:
+    def decision(symbol: str, guardrail: str | None = None) -> Decision:
+        return Decision(
+            symbol=symbol, side="buy", price=Decimal(1), bar_time=later(-1), decided_at=NOON,
+            guardrail=guardrail,
+        )  # fmt: skip
+
+    made = [decision("C-USD"), decision("A-USD"), decision("B-USD", "spread")]
+    decided = Decided.after(made, state=StrategyState(), closed=NOON, seen=3, skipped={})
+
+    assert [one.symbol for one in decided.decisions] == ["A-USD", "B-USD", "C-USD"]
+    assert {name: known.last for name, known in decided.state.symbols.items()} == {
+        "A-USD": LastSignal("buy", NOON), "C-USD": LastSignal("buy", NOON),
+    }  # fmt: skip
+    assert sent_signals(made).keys() == {"A-USD", "C-USD"}
+
+
+def test_a_walk_decides_bar_by_bar_with_the_state_of_the_bar_before() -> None:
+    strategy = replace(MATRIX, series=None)
+    candles = candles_of({name: random_rows(150, seed) for seed, name in enumerate(("A-USD", "B-USD"))})
+    walked = list(strategy.walk(candles, StrategyState(), EAGER))
+
+    state, decisions = StrategyState(), 0
+    for bar, decided in zip(range(-30, 1), walked, strict=True):
+        assert decided == strategy.decide(candles, state, EAGER, later(bar))
+        assert decided.state.completed_at == later(bar)
+        state, decisions = decided.state, decisions + len(decided.decisions)
+    assert decisions >= 3
