@@ -1,0 +1,447 @@
+"""Parameter set against parameter set: the difference, how sure it is, and a plain verdict.
+
+A claim ("better", "worse") is made only when everything agrees: the sets were drawn at random in the same
+periods, a confidence sequence leaves 0 out at a level that all sets ever tried share, so does the shrunken
+difference, a permutation by cluster finds the same after Holm's correction, and the open positions, marked to
+the market, do not turn the sign. Everything else says why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil, inf, isfinite, nan, sqrt
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from linkage.domain.errors import InvalidInputError
+from linkage.domain.facts import Window
+from linkage.domain.performance import Observation, OpenPosition, one_currency
+from linkage.inference.clusters import clusters, effective_number
+from linkage.inference.intervals import SEED, Floats, Numbers
+from linkage.inference.rules import Interval, Rules
+from linkage.inference.sequences import needed, radius
+from linkage.inference.shrinkage import Shrunken, shrink
+
+Spell = tuple[float, float]
+Booleans = npt.NDArray[np.bool_]
+Basis = Literal["interleaved", "not drawn", "disjoint"]
+Verdict = Literal["better", "worse", "cannot say yet", "cannot separate from the market"]
+
+_CELLS = 4_000_000
+_MOST_PERMUTATIONS = 200_000
+_ENOUGH_TO_MEASURE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSet:
+    """One set of parameters and its record.
+
+    Attributes:
+        key: its own, such as the snapshot id or the params_hash.
+        spells: when it was in force; none means from its first entry to its last.
+        market_return: what holding the market made over the spells, as a share; None if nobody knows.
+    """
+
+    key: str
+    episodes: Sequence[Observation]
+    open_positions: Sequence[OpenPosition] = ()
+    spells: Sequence[Window] = ()
+    market_return: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One set against the reference. Differences are per trade, as a share of the entry notional.
+
+    Attributes:
+        basis: ``interleaved``: the arms were drawn, in the same periods; ``not drawn``: the periods overlap,
+            and nobody drew which set traded; ``disjoint``: they do not overlap.
+        reason: why this verdict, one sentence.
+        n, n_reference: episodes that were compared. n_eff, n_eff_reference: what they are worth.
+        difference, interval: the plain one, and a sequence that holds at every look, over all comparisons.
+            None where there is nothing to compare.
+        shrunken: the difference and its interval after shrinking together with all other sets.
+        p_value: by permutation of clusters, after Holm's correction over all sets tried.
+        more_needed: about how many more episodes of this set a verdict takes; None where more do not help.
+        market_return, market_return_reference: the market's own, in the periods of each.
+    """
+
+    key: str
+    reference: str
+    basis: Basis
+    verdict: Verdict
+    reason: str
+    n: int
+    n_reference: int
+    n_eff: float
+    n_eff_reference: float
+    difference: float | None
+    interval: Interval | None
+    shrunken: Shrunken | None
+    p_value: float | None
+    more_needed: int | None
+    market_return: float | None
+    market_return_reference: float | None
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is printed."""
+        if self.verdict == "cannot say yet" and self.more_needed:
+            return f"cannot say yet (needs about {_about(self.more_needed)} more)"
+        return self.verdict
+
+
+def compare(
+    sets: Sequence[ParameterSet], *, reference: str, tried: int | None = None, rules: Rules | None = None
+) -> list[Comparison]:
+    """Compare each set with the reference, all of them together.
+
+    Args:
+        sets: in the order in which they were first tried, the reference among them; closed episodes in one
+            currency and one mode.
+        reference: key of the set that the others are compared with.
+        tried: how many sets were ever tried, backtests included; at least those that are given.
+        rules: thresholds, and the smallest difference worth acting on.
+
+    Returns:
+        One comparison for each set but the reference, in the given order.
+
+    Raises:
+        InvalidInputError: the reference is not among the sets, or they are in several currencies.
+    """
+    rules = rules or Rules()
+    one_currency(episode.currency for each in sets for episode in each.episodes)
+    base = next((each for each in sets if each.key == reference), None)
+    if base is None:
+        raise InvalidInputError(f"set {reference} is not among those to compare", "reference")
+    others = [each for each in sets if each.key != reference]
+    records = _records(sets)
+    count = sum(len(record.values) for record in records.values())
+    pairs = [_Pair(records[each.key], records[reference], count) for each in others]
+    comparisons = max(tried or 0, len(sets)) - 1
+    # A set keeps its level when later ones are tried, and the levels of any number of sets add up to less
+    # than 1 - confidence: a claim of today stays right whatever is tried tomorrow.
+    ranks = range(comparisons - len(others) + 1, comparisons + 1)
+    levels = [(1 - rules.confidence) / (rank * (rank + 1)) for rank in ranks]
+    estimates = _shrunken(pairs, rules)
+    judged = [
+        _Judged(pair, level, estimate, rules)
+        for pair, level, estimate in zip(pairs, levels, estimates, strict=True)
+    ]
+    p_values = _adjusted_p_values(judged, comparisons, rules)
+    return [
+        _comparison(each, base, one, p_value, rules)
+        for each, one, p_value in zip(others, judged, p_values, strict=True)
+    ]
+
+
+class _Record:
+    """A set as arrays, one value for each episode."""
+
+    def __init__(self, each: ParameterSet, episodes: Sequence[Observation], numbers: Sequence[int]) -> None:
+        self.opened = _floats([episode.opened_at.timestamp() for episode in episodes])
+        self.values = _floats([float(episode.per_unit or 0) for episode in episodes])
+        self.weights = _floats([_weight(episode.propensity) for episode in episodes])
+        self.clusters: Numbers = np.array(numbers, dtype=np.intp)
+        self.spells = [(spell.start.timestamp(), spell.end.timestamp()) for spell in each.spells]
+        if not self.spells and episodes:
+            self.spells = [(float(self.opened.min()), float(self.opened.max()))]
+        positions = [one for one in each.open_positions if one.entry_notional]
+        self.open_since = _floats([one.opened_at.timestamp() for one in positions])
+        self.open_weights = _floats([_weight(one.propensity) for one in positions])
+        self.open_values = _floats(
+            [
+                nan if one.pnl_at_mark is None else float(one.pnl_at_mark / one.entry_notional)
+                for one in positions
+            ]
+        )
+
+
+class _Side:
+    """What of a set is compared: a weighted mean, and how much each cluster pulls at it."""
+
+    def __init__(self, record: _Record, chosen: Booleans, weights: Floats, count: int) -> None:
+        self.values, self.weights = record.values[chosen], weights[chosen]
+        self.clusters = record.clusters[chosen]
+        self.n = len(self.values)
+        self.n_eff = effective_number(self.clusters.tolist())
+        self.wins, self.losses = int((self.values > 0).sum()), int((self.values < 0).sum())
+        total = self.weights.sum()
+        self.mean = float(self.weights @ self.values / total) if self.n else nan
+        rest = self.values - self.mean
+        self.variance = float(self.weights @ rest**2 / total) if self.n else nan
+        self.pull: Floats = np.bincount(
+            self.clusters, weights=self.weights * rest / total if self.n else None, minlength=count
+        ).astype(np.float64)
+
+
+class _Pair:
+    """A set and the reference, over the episodes that can be compared.
+
+    Attributes:
+        pull: how much each cluster pulls at the difference; their squares add up to its variance.
+        count: clusters with an episode of either.
+    """
+
+    def __init__(self, one: _Record, other: _Record, count: int) -> None:
+        spells = _overlap(one.spells, other.spells)
+        within = [_within(record.opened, spells) for record in (one, other)]
+        drawn = [inside & (record.weights > 0) for inside, record in zip(within, (one, other), strict=True)]
+        self.basis: Basis
+        if not any(end > start for start, end in spells):
+            self.basis = "disjoint"
+            chosen = [np.ones(len(record.values), dtype=np.bool_) for record in (one, other)]
+        elif all(each.any() for each in drawn):
+            self.basis, chosen = "interleaved", drawn
+        else:
+            self.basis, chosen = "not drawn", within
+        weighted = self.basis == "interleaved"
+        self.sides = [
+            _Side(record, each, record.weights if weighted else np.ones(len(record.values)), count)
+            for record, each in zip((one, other), chosen, strict=True)
+        ]
+        side, base = self.sides
+        self.difference = side.mean - base.mean
+        self.pull = self._pulls()
+        self.count = len(np.union1d(side.clusters, base.clusters))
+        self.error = sqrt(float(self.pull @ self.pull) * self.count / max(1, self.count - 1))
+        since = spells[0][0] if spells and self.basis != "disjoint" else -inf
+        self.marked_difference = _marked(side, one, since) - _marked(base, other, since)
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether there is a difference, with an error."""
+        return isfinite(self.difference) and self.error > 0
+
+    def _pulls(self) -> Floats:
+        """Return each cluster's pull, with no side thought to be calmer than both are together.
+
+        A set whose rare large losses have not come yet looks calm and good at once. If the sets are worth the
+        same, both have the deviation of all their episodes.
+        """
+        side, base = self.sides
+        if not (side.n and base.n):
+            return np.zeros(len(side.pull))
+        pooled = (side.n * side.variance + base.n * base.variance) / (side.n + base.n)
+        factors = [sqrt(max(1.0, pooled / each.variance)) if each.variance else 1.0 for each in self.sides]
+        return side.pull * factors[0] - base.pull * factors[1]
+
+
+class _Judged:
+    """A pair with everything a verdict looks at but the permutation."""
+
+    def __init__(self, pair: _Pair, level: float, shrunken: Shrunken | None, rules: Rules) -> None:
+        self.pair, self.level, self.shrunken = pair, level, shrunken
+        self.interval: Interval | None = None
+        if pair.is_known:
+            half = radius(pair.count, pair.error, alpha=level)
+            self.interval = Interval(pair.difference - half, pair.difference + half)
+        self.has_enough = all(
+            rules.standing(wins=side.wins, losses=side.losses, n_eff=side.n_eff) == "enough"
+            for side in pair.sides
+        )
+
+    @property
+    def stands_out(self) -> bool:
+        """Tell whether nothing but the permutation and the open positions can be against a claim."""
+        return (
+            self.pair.basis == "interleaved"
+            and self.has_enough
+            and self.interval is not None
+            and 0.0 not in self.interval
+            and self.shrunken is not None
+            and 0.0 not in self.shrunken.interval
+        )
+
+    def more_needed(self, rules: Rules) -> int:
+        """Return about how many more episodes of the set a verdict takes."""
+        side, base = self.pair.sides
+        if min(side.n_eff, base.n_eff) >= _ENOUGH_TO_MEASURE and self.pair.is_known:
+            deviation = self.pair.error * sqrt(self.pair.count)
+            share = side.n / self.pair.count
+        else:
+            # Two equal sides without clusters: n each, an error of the usual deviation times √(2 ÷ n).
+            deviation, share = 2 * rules.usual_deviation, 0.5
+        total = share * needed(rules.smallest_difference, deviation, alpha=self.level, power=rules.power)
+        for each in self.pair.sides:
+            if each.n:
+                total = max(total, side.n * rules.enough / each.n_eff)
+                rare = min(each.wins, each.losses)
+                total = max(total, side.n * rules.few_each / max(1, rare))
+        return max(0, ceil(max(total, rules.enough) - side.n))
+
+
+def _records(sets: Sequence[ParameterSet]) -> dict[str, _Record]:
+    """Return the sets as arrays; clusters run across sets, because the market does."""
+    episodes = [[episode for episode in each.episodes if episode.entry_notional] for each in sets]
+    numbers = iter(clusters([episode for each in episodes for episode in each]))
+    return {
+        each.key: _Record(each, mine, [next(numbers) for _ in mine])
+        for each, mine in zip(sets, episodes, strict=True)
+    }
+
+
+def _floats(values: Sequence[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
+
+
+def _weight(propensity: Decimal | None) -> float:
+    """Return the inverse of a chance; 0 where nothing was drawn: an arm that always trades is no draw."""
+    return 1 / float(propensity) if propensity is not None and 0 < propensity < 1 else 0.0
+
+
+def _overlap(first: Sequence[Spell], second: Sequence[Spell]) -> list[Spell]:
+    found = [
+        (max(one[0], other[0]), min(one[1], other[1]))
+        for one in first
+        for other in second
+        if max(one[0], other[0]) <= min(one[1], other[1])
+    ]
+    return sorted(found)
+
+
+def _within(opened: Floats, spells: Sequence[Spell]) -> Booleans:
+    inside: Booleans = np.zeros(len(opened), dtype=np.bool_)
+    for start, end in spells:
+        inside |= (opened >= start) & (opened <= end)
+    return inside
+
+
+def _marked(side: _Side, record: _Record, since: float) -> float:
+    """Return a side's mean with its open positions as if they were closed at the mark; nan without marks."""
+    chosen = record.open_since >= since
+    if not chosen.any():
+        return side.mean
+    usual = float(side.weights.mean()) if side.n else 1.0
+    weights = np.where(record.open_weights > 0, record.open_weights, usual)[chosen]
+    values = record.open_values[chosen]
+    total = side.weights.sum() + weights.sum()
+    return float((side.weights @ side.values + weights @ values) / total)
+
+
+def _shrunken(pairs: Sequence[_Pair], rules: Rules) -> list[Shrunken | None]:
+    known = [pair for pair in pairs if pair.is_known]
+    if not known:
+        return [None] * len(pairs)
+    pulls = np.array([pair.pull for pair in known])
+    estimates = iter(
+        shrink(
+            _floats([pair.difference for pair in known]),
+            pulls @ pulls.T,
+            scale=rules.smallest_difference,
+            confidence=rules.confidence,
+        )
+    )
+    return [next(estimates) if pair.is_known else None for pair in pairs]
+
+
+def _adjusted_p_values(judged: Sequence[_Judged], comparisons: int, rules: Rules) -> list[float | None]:
+    """Return p-values by permutation of clusters, after Holm's correction over so many comparisons.
+
+    Under no difference each cluster might as well have pulled the other way. Source: A. C. Cameron, J. B.
+    Gelbach, D. L. Miller, Review of Economics and Statistics 90 (2008) 414; S. Holm, Scandinavian Journal of
+    Statistics 6 (1979) 65.
+    """
+    known = [index for index, each in enumerate(judged) if each.pair.is_known]
+    resamples = rules.resamples
+    if any(judged[index].stands_out for index in known):
+        # One in so many has to be small enough to survive the correction.
+        least = ceil(2 * comparisons / (1 - rules.confidence))
+        resamples = min(max(resamples, least), _MOST_PERMUTATIONS)
+    pairs = [judged[index].pair for index in known]
+    plain = _permuted(pairs, resamples)
+    result: list[float | None] = [None] * len(judged)
+    highest = 0.0
+    for rank, place in enumerate(np.argsort(plain, kind="stable").tolist()):
+        highest = max(highest, min(1.0, float(plain[place]) * (comparisons - rank)))
+        result[known[place]] = highest
+    return result
+
+
+def _permuted(pairs: Sequence[_Pair], resamples: int) -> Floats:
+    if not pairs:
+        return np.zeros(0)
+    pulls = np.array([pair.pull for pair in pairs]).T
+    pulls = pulls[np.any(pulls != 0, axis=1)]
+    observed = np.array([abs(pair.difference) for pair in pairs])
+    # The pulls are around each mean and add up to nothing; what counts is how far they get by chance.
+    chance = np.random.default_rng(SEED)
+    as_far = np.zeros(len(pairs))
+    step = max(1, _CELLS // len(pulls))
+    for first in range(0, resamples, step):
+        signs = chance.integers(0, 2, (min(step, resamples - first), len(pulls)), dtype=np.int8)
+        reached = np.abs((signs.astype(np.float32) * 2 - 1) @ pulls.astype(np.float32))
+        as_far += (reached >= observed.astype(np.float32)).sum(axis=0)
+    return (as_far + 1) / (resamples + 1)
+
+
+def _comparison(
+    each: ParameterSet, base: ParameterSet, judged: _Judged, p_value: float | None, rules: Rules
+) -> Comparison:
+    pair = judged.pair
+    side, other = pair.sides
+    verdict, reason = _verdict(judged, p_value, rules)
+    return Comparison(
+        key=each.key,
+        reference=base.key,
+        basis=pair.basis,
+        verdict=verdict,
+        reason=reason,
+        n=side.n,
+        n_reference=other.n,
+        n_eff=side.n_eff,
+        n_eff_reference=other.n_eff,
+        difference=pair.difference if isfinite(pair.difference) else None,
+        interval=judged.interval,
+        shrunken=judged.shrunken,
+        p_value=p_value,
+        more_needed=judged.more_needed(rules) if verdict == "cannot say yet" else None,
+        market_return=each.market_return,
+        market_return_reference=base.market_return,
+    )
+
+
+def _verdict(judged: _Judged, p_value: float | None, rules: Rules) -> tuple[Verdict, str]:
+    pair = judged.pair
+    if pair.basis == "disjoint":
+        return (
+            "cannot separate from the market",
+            "They ran in different periods, and so in different markets.",
+        )
+    if pair.basis == "not drawn":
+        return (
+            "cannot separate from the market",
+            "They ran at the same time, but which of them traded was not drawn at random.",
+        )
+    if not judged.has_enough:
+        least = f"{rules.enough} effective episodes, {rules.few_each} wins and {rules.few_each} losses"
+        return "cannot say yet", f"A verdict takes {least} of each."
+    if not judged.stands_out or p_value is None or p_value > 1 - rules.confidence:
+        smallest = rules.smallest_difference
+        if judged.interval and -smallest < judged.interval.low and judged.interval.high < smallest:
+            return "cannot say yet", "If there is a difference, it is smaller than what is worth acting on."
+        if judged.more_needed(rules) == 0:
+            return "cannot say yet", f"A difference of {smallest:.1%} would most likely have shown by now."
+        return "cannot say yet", "The difference may be chance."
+    if not pair.marked_difference * pair.difference > 0:
+        unknown = not isfinite(pair.marked_difference)
+        return (
+            "cannot say yet",
+            "Open positions have no mark."
+            if unknown
+            else "Open positions, at the mark, turn the difference.",
+        )
+    return (
+        "better" if pair.difference > 0 else "worse",
+        "Drawn at random in the same periods, and more than chance explains at any look.",
+    )
+
+
+def _about(number: int) -> str:
+    """Return a number to two digits, because it is no better known than that."""
+    step = 10 ** max(0, len(str(number)) - 2)
+    return f"{ceil(number / step) * step:,}"
