@@ -43,7 +43,7 @@ MUTANTS = (
     Mutant(
         "link by symbol",
         LINKS,
-        (("JOIN strategy_signals s ON s.client_order_id = c.client_order_id\n",
+        (("JOIN {signals} s ON s.client_order_id = c.client_order_id\n",
           "JOIN strategy_signals s ON s.symbol = c.symbol\n"),),
     ),
     Mutant(

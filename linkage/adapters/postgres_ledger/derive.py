@@ -29,7 +29,13 @@ _ORIGIN: LiteralString = "min(origin) FILTER (WHERE lower(origin) <> 'unknown')"
 
 _DERIVED: LiteralString = (
     """
-measured AS (
+counted AS {materialized} (
+  SELECT * FROM counted_fills WHERE {within}
+), received AS {materialized} (
+  SELECT order_id, venue_order_id, bot_id, client_order_id, key_is_ours, parent_order_id, replaces_order_id,
+         position_side, reduce_only, position_id, origin, ingest_via, executed_at
+  FROM fill_receipts WHERE {within}
+), measured AS (
   -- value is in the quote currency (for contracts: price times contracts), amount in the base currency or
   -- in contracts. A quantity given in quote units is turned round by its price.
   SELECT order_id, min(venue) AS venue, min(account) AS account, min(symbol) AS symbol, min(side) AS side,
@@ -50,12 +56,11 @@ measured AS (
     + _BITS
     + """ AS bits
   FROM (
-    SELECT counted_fills.*,
+    SELECT counted.*,
            CASE quantity_unit WHEN 'quote' THEN quantity ELSE quantity * price END AS value,
            CASE quantity_unit WHEN 'quote' THEN quantity / nullif(price, 0) ELSE quantity END AS amount
-    FROM counted_fills
-    WHERE {within}
-  ) counted
+    FROM counted
+  ) valued
   GROUP BY order_id
 ), heard AS (
   SELECT order_id, min(venue_order_id) AS venue_order_id, min(bot_id) AS bot_id,
@@ -67,8 +72,7 @@ measured AS (
          """
     + _CHANNEL
     + """ AS channel
-  FROM fill_receipts
-  WHERE {within}
+  FROM received
   GROUP BY order_id
 ), said AS (
   SELECT order_id, min(venue_order_id) AS venue_order_id, min(bot_id) AS bot_id, min(venue) AS venue,
@@ -100,7 +104,7 @@ measured AS (
   SELECT DISTINCT ON (order_id) order_id, client_order_id, key_is_ours
   FROM (
     SELECT order_id, client_order_id, key_is_ours, executed_at AS at
-    FROM fill_receipts WHERE {within} AND client_order_id IS NOT NULL
+    FROM received WHERE client_order_id IS NOT NULL
     UNION ALL
     SELECT order_id, client_order_id, key_is_ours, coalesce(updated_at, created_at)
     FROM order_events WHERE {within} AND client_order_id IS NOT NULL
@@ -113,8 +117,8 @@ measured AS (
               ELSE cumulative_quantity * average_price END AS value,
          CASE quantity_unit WHEN 'quote' THEN cumulative_quantity / nullif(average_price, 0)
               ELSE cumulative_quantity END AS amount
-  FROM counted_fills
-  WHERE {within} AND kind = 'CUMULATIVE'
+  FROM counted
+  WHERE kind = 'CUMULATIVE'
   ORDER BY order_id, cumulative_quantity DESC, executed_at DESC, total_fees DESC NULLS LAST,
            average_price DESC NULLS LAST, status NULLS LAST, economics
 ), joined AS (
@@ -147,7 +151,9 @@ measured AS (
   LEFT JOIN heard h USING (order_id)
   LEFT JOIN named n USING (order_id)
   LEFT JOIN cumulated c USING (order_id)
-  LEFT JOIN trade_strategy_link l USING (order_id)
+  LEFT JOIN {linked} l USING (order_id)
+  -- A fence: what is named often below is computed once.
+  OFFSET 0
 ), summed AS (
   SELECT joined.*,
          CASE WHEN least_unit = greatest_unit THEN least_unit ELSE 'base' END AS quantity_unit,
@@ -157,6 +163,7 @@ measured AS (
          CASE WHEN ahead THEN coalesce(c_currency, least_currency) ELSE least_currency END AS currency,
          NOT ahead AND least_currency <> greatest_currency AS mixed
   FROM joined
+  OFFSET 0
 ), derived AS (
   SELECT order_id, venue, account, venue_order_id, bot_id, client_order_id, key_is_ours, symbol, side,
          position_side, reduce_only, position_id,
@@ -208,14 +215,24 @@ SCOPE: LiteralString = (
 transaction, so that a whole step fits into one round trip."""
 
 
-def derived(*, everything: bool = False) -> LiteralString:
+def derived(*, everything: bool = False, unlinked: bool = False) -> LiteralString:
     """Return the common table expressions up to ``derived``.
 
     Args:
         everything: for all orders; else for those in the expression ``scope``, which has to come before.
+        unlinked: these orders have no link yet, so that none is looked for.
     """
     within: LiteralString = "true" if everything else "order_id = ANY ((SELECT ids FROM scope)::text[])"
-    return _DERIVED.replace("{within}", within)
+    linked: LiteralString = "trade_strategy_link"
+    if not everything:
+        linked = f"(SELECT * FROM trade_strategy_link WHERE {'false' if unlinked else within})"
+    # A batch's facts are read once; all facts are too many to be kept aside.
+    materialized: LiteralString = "NOT MATERIALIZED" if everything else "MATERIALIZED"
+    return (
+        _DERIVED.replace("{within}", within)
+        .replace("{linked}", linked)
+        .replace("{materialized}", materialized)
+    )
 
 
 _LIST: LiteralString = ", ".join(COLUMNS)
@@ -229,7 +246,7 @@ WITH scope AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT FROM trade_records t WHERE t.order_id = id COLLATE "C")
   ) AS ids
 ), """
-    + derived()
+    + derived(unlinked=True)
     + f""", fresh AS (
   INSERT INTO trade_records ({_LIST})
   SELECT {_LIST} FROM derived ORDER BY order_id

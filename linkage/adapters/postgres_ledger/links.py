@@ -23,7 +23,9 @@ WITH RECURSIVE named AS (
   UNION
   -- An earlier order with the same key may have ended, which bars the later one.
   SELECT other.order_id FROM named
-  JOIN trade_records other ON other.client_order_id = named.client_order_id
+  JOIN (
+    SELECT * FROM trade_records WHERE client_order_id = ANY (array(SELECT client_order_id FROM named))
+  ) other ON other.client_order_id = named.client_order_id
     AND other.venue = named.venue AND other.account = named.account
   UNION
   SELECT below.order_id FROM family CROSS JOIN LATERAL (
@@ -32,7 +34,7 @@ WITH RECURSIVE named AS (
     SELECT order_id FROM trade_records WHERE replaces_order_id = family.order_id
   ) below
 ), locked AS (
-  SELECT order_id FROM trade_records WHERE order_id IN (SELECT order_id FROM family)
+  SELECT order_id FROM trade_records WHERE order_id = ANY (array(SELECT order_id FROM family))
   ORDER BY order_id FOR NO KEY UPDATE
 )
 SELECT set_config('linkage.scope', array(SELECT order_id FROM locked)::text, true)
@@ -69,7 +71,7 @@ chain AS (
     + _MAX_PARENTS
     + """
   ) up
-  JOIN trade_records t ON t.order_id = up.order_id
+  CROSS JOIN LATERAL (SELECT * FROM trade_records WHERE order_id = up.order_id OFFSET 0) t
   WHERE t.order_id <> ALL (c.seen) AND length(c.path) < """
     + _MAX_HOPS
     + """
@@ -82,7 +84,7 @@ chain AS (
          -- A key told a second time, after an expiry, is another use of it.
          min(s.signalled_at) OVER (PARTITION BY c.root, c.path, s.bot_id) AS first_signalled_at
   FROM chain c
-  JOIN strategy_signals s ON s.client_order_id = c.client_order_id
+  JOIN {signals} s ON s.client_order_id = c.client_order_id
    AND CASE WHEN c.key_is_ours THEN s.key_is_ours
             WHEN c.bot_id IS NOT NULL THEN s.bot_id = c.bot_id
             ELSE EXISTS (SELECT FROM bots b
@@ -131,6 +133,12 @@ chain AS (
 )"""
 )
 
+# An array of keys is looked up in an index whatever the planner believes of the table; a join may be turned
+# into a comparison with all of it.
+_SIGNALS_OF_CHAIN: LiteralString = """(
+    SELECT * FROM strategy_signals WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))
+  )"""
+
 COLUMNS: tuple[LiteralString, ...] = (
     "order_id", "bot_id", "client_order_id", "meaning", "snapshot_id", "buy_score", "sell_score",
     "trigger_type", "indicators_fired", "indicator_breakdown", "arm", "origin", "signalled_at",
@@ -148,8 +156,10 @@ def resolved(*, everything: bool = False) -> LiteralString:
     Args:
         everything: for all orders; else for those in the expression ``scope``, which has to come before.
     """
-    within: LiteralString = "true" if everything else "order_id = ANY ((SELECT ids FROM scope)::text[])"
-    return _RESOLVED.replace("{within}", within)
+    if everything:
+        return _RESOLVED.replace("{within}", "true").replace("{signals}", "strategy_signals")
+    within: LiteralString = "order_id = ANY ((SELECT ids FROM scope)::text[])"
+    return _RESOLVED.replace("{within}", within).replace("{signals}", _SIGNALS_OF_CHAIN)
 
 
 def _columns(prefix: LiteralString, names: tuple[LiteralString, ...] = COLUMNS) -> LiteralString:
