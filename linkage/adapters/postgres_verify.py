@@ -117,7 +117,7 @@ SELECT count(*), array_agg(strategy || '/' || arm || ' ' || activated_at ORDER B
                  FILTER (WHERE (a.snapshot_id, a.deactivated_at)
                                IS DISTINCT FROM (w.snapshot_id, w.deactivated_at))
 FROM strategy_activations a
-FULL JOIN ({facts.DERIVED_ACTIVATIONS.replace("{where}", "")}) w USING (strategy, arm, activated_at)
+FULL JOIN ({facts.DERIVED_ACTIVATIONS}) w USING (strategy, arm, activated_at)
 """,
 }
 

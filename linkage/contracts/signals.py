@@ -133,12 +133,16 @@ class SnapshotDescription(Wire):
 
 
 class RunRecord(Wire):
-    """One invocation of a strategy; the row of ``strategy_runs``. Its key is ``run_id``."""
+    """What one invocation of a strategy did with one arm; the row of ``strategy_runs``.
+
+    Its key is ``run_id``. ``arms`` are all arms of that invocation: one that is not among them has ended.
+    """
 
     run_id: UUID
     bot_id: Name
     strategy: Name
     arm: Name = "main"
+    arms: list[Name] | None = None
     snapshot_id: UUID
     scheduled_at: UtcTime
     started_at: UtcTime

@@ -14,6 +14,9 @@ from linkage.domain.times import iso_utc
 SNAPSHOT_NAMESPACE = UUID("6f1b6a3e-6d1c-5b0e-9a54-4f0c4e6b2a11")
 RUN_NAMESPACE = UUID("b9a4d1c0-7c7a-5d55-8f0e-93d1d4f6c702")
 
+MAIN_ARM = "main"
+"""The arm of a strategy that has only one."""
+
 _NOT_GROUPED = ("code_version", "exclusions")
 
 
@@ -54,6 +57,9 @@ def make_snapshot(parameters: Mapping[str, object], label: str | None = None) ->
     )
 
 
-def make_run_id(strategy: str, scheduled_time: datetime) -> RunId:
-    """Return the id of a run: the same for a schedule that fires twice."""
-    return RunId(uuid5(RUN_NAMESPACE, f"{strategy}\x1f{iso_utc(scheduled_time)}"))
+def make_run_id(strategy: str, scheduled_time: datetime, arm: str = MAIN_ARM) -> RunId:
+    """Return the id of a run, or of an arm's part in it: the same for a schedule that fires twice."""
+    parts = [strategy, iso_utc(scheduled_time)]
+    if arm != MAIN_ARM:
+        parts.append(arm)
+    return RunId(uuid5(RUN_NAMESPACE, "\x1f".join(parts)))

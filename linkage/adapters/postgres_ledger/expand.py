@@ -36,9 +36,9 @@ SNAPSHOT_COLUMNS: LiteralString = """
 """
 
 RUN_COLUMNS: LiteralString = """
-  run_id uuid, bot_id text, strategy text, arm text, snapshot_id uuid, scheduled_at timestamptz,
-  started_at timestamptz, duration_ms integer, symbols_seen integer, symbols_skipped jsonb,
-  signals_sent integer, signals_repeated integer, signals_suppressed jsonb
+  run_id uuid, bot_id text, strategy text, arm text, arms text[], snapshot_id uuid,
+  scheduled_at timestamptz, started_at timestamptz, duration_ms integer, symbols_seen integer,
+  symbols_skipped jsonb, signals_sent integer, signals_repeated integer, signals_suppressed jsonb
 """
 
 BOT_COLUMNS: LiteralString = """

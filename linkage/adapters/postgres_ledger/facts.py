@@ -201,85 +201,178 @@ WITH incoming AS MATERIALIZED (
   SELECT DISTINCT snapshot_id FROM incoming ORDER BY snapshot_id
   ON CONFLICT DO NOTHING
 ), new_runs AS (
-  INSERT INTO strategy_runs (run_id, bot_id, strategy, arm, snapshot_id, scheduled_at, started_at,
+  INSERT INTO strategy_runs (run_id, bot_id, strategy, arm, arms, snapshot_id, scheduled_at, started_at,
                              duration_ms, symbols_seen, symbols_skipped, signals_sent, signals_repeated,
                              signals_suppressed)
-  SELECT run_id, bot_id, strategy, coalesce(arm, 'main'), snapshot_id, scheduled_at, started_at, duration_ms,
-         symbols_seen, coalesce(symbols_skipped, '{}'), signals_sent, coalesce(signals_repeated, 0),
-         coalesce(signals_suppressed, '{}')
+  SELECT run_id, bot_id, strategy, coalesce(arm, 'main'), arms, snapshot_id, scheduled_at, started_at,
+         duration_ms, symbols_seen, coalesce(symbols_skipped, '{}'), signals_sent,
+         coalesce(signals_repeated, 0), coalesce(signals_suppressed, '{}')
   FROM incoming ORDER BY run_id
   ON CONFLICT DO NOTHING
-  RETURNING strategy, arm
+  RETURNING run_id
 )
 SELECT (SELECT count(*) FROM new_runs),
-       set_config('linkage.strategies',
-                  array(SELECT DISTINCT strategy || E'\\x1f' || arm FROM new_runs)::text, true)
+       set_config('linkage.runs', array(SELECT run_id FROM new_runs)::text, true)
 """
 )
 
 LOCK_ACTIVATIONS: LiteralString = "LOCK TABLE strategy_activations IN SHARE ROW EXCLUSIVE MODE"
-"""One rebuild at a time: it reads runs and replaces rows that others would read."""
+"""One change at a time: it is computed from runs of which another batch may have just recorded some."""
 
 DERIVED_ACTIVATIONS: LiteralString = """
-  SELECT strategy, arm, scheduled_at AS activated_at, snapshot_id,
-         lead(scheduled_at) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS deactivated_at
+  SELECT strategy, arm, scheduled_at AS activated_at, snapshot_id, deactivated_at
   FROM (
     SELECT strategy, arm, scheduled_at, snapshot_id,
-           lag(snapshot_id) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS before
+           lead(scheduled_at) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS deactivated_at
     FROM (
-      -- Runs of one moment count once, whichever came first.
-      SELECT DISTINCT ON (strategy, arm, scheduled_at) strategy, arm, scheduled_at, snapshot_id
-      FROM strategy_runs {where}
-      ORDER BY strategy, arm, scheduled_at, run_id
-    ) moments
+      SELECT strategy, arm, scheduled_at, snapshot_id,
+             lag(snapshot_id) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS before
+      FROM (
+        -- Runs of one moment count once, whichever came first; an arm's own run before its absence.
+        SELECT DISTINCT ON (strategy, arm, scheduled_at) strategy, arm, scheduled_at, snapshot_id
+        FROM (
+          SELECT strategy, arm, scheduled_at, snapshot_id, run_id FROM strategy_runs
+          UNION ALL
+          SELECT strategy, known.arm, r.scheduled_at, NULL, NULL
+          FROM (SELECT DISTINCT strategy, arm FROM strategy_runs) known
+          JOIN strategy_runs r USING (strategy)
+          WHERE NOT known.arm = ANY (r.arms)
+        ) told
+        ORDER BY strategy, arm, scheduled_at, run_id NULLS LAST
+      ) moments
+    ) compared
+    WHERE before IS DISTINCT FROM snapshot_id
   ) steps
-  WHERE before IS DISTINCT FROM snapshot_id
+  WHERE snapshot_id IS NOT NULL
 """
-"""A snapshot is in force from the first run that has it to the first run that has another."""
+"""A snapshot is in force from the first run that has it to the first run that has another one, or that has
+arms without this one."""
 
-_TOUCHED_STRATEGIES: LiteralString = (
-    "WHERE (strategy || E'\\x1f' || arm) = ANY (current_setting('linkage.strategies')::text[])"
+CHANGED_ACTIVATIONS: LiteralString = """
+WITH touched AS MATERIALIZED (
+  -- The moments that new runs tell something of: their own arm's, and those of arms that they are without.
+  SELECT r.strategy, known.arm, r.scheduled_at
+  FROM strategy_runs r
+  CROSS JOIN LATERAL (
+    SELECT r.arm
+    UNION
+    SELECT a.arm FROM strategy_activations a WHERE a.strategy = r.strategy AND NOT a.arm = ANY (r.arms)
+  ) known
+  WHERE r.run_id = ANY (current_setting('linkage.runs')::uuid[])
+  GROUP BY 1, 2, 3
+), moments AS MATERIALIZED (
+  -- Each of them, and the next one, which may now follow something else.
+  SELECT * FROM touched
+  UNION
+  SELECT t.strategy, t.arm, following.scheduled_at
+  FROM touched t
+  CROSS JOIN LATERAL (
+    SELECT r.scheduled_at FROM strategy_runs r
+    WHERE r.strategy = t.strategy AND r.scheduled_at > t.scheduled_at
+      AND (r.arm = t.arm OR NOT t.arm = ANY (r.arms))
+    ORDER BY r.scheduled_at LIMIT 1
+  ) following
+), steps AS MATERIALIZED (
+  SELECT m.strategy, m.arm, m.scheduled_at, own.snapshot_id,
+         own.snapshot_id IS DISTINCT FROM earlier.snapshot_id AS is_step
+  FROM moments m
+  LEFT JOIN LATERAL (
+    SELECT r.snapshot_id FROM strategy_runs r
+    WHERE r.strategy = m.strategy AND r.arm = m.arm AND r.scheduled_at = m.scheduled_at
+    ORDER BY r.run_id LIMIT 1
+  ) own ON true
+  LEFT JOIN LATERAL (
+    SELECT CASE WHEN r.arm = m.arm THEN r.snapshot_id END AS snapshot_id FROM strategy_runs r
+    WHERE r.strategy = m.strategy AND r.scheduled_at < m.scheduled_at
+      AND (r.arm = m.arm OR NOT m.arm = ANY (r.arms))
+    ORDER BY r.scheduled_at DESC, r.arm <> m.arm, r.run_id LIMIT 1
+  ) earlier ON true
+), changed AS MATERIALIZED (
+  -- The arms where one of these is a step now and was none, or was one and is none: usually no arm.
+  SELECT s.strategy, s.arm, min(s.scheduled_at) AS since, max(s.scheduled_at) AS until
+  FROM steps s
+  LEFT JOIN strategy_activations a
+    ON a.strategy = s.strategy AND a.arm = s.arm AND a.activated_at = s.scheduled_at
+  GROUP BY s.strategy, s.arm
+  HAVING bool_or(
+    (CASE WHEN s.is_step THEN s.snapshot_id END) IS DISTINCT FROM a.snapshot_id
+    OR (s.is_step AND s.snapshot_id IS NULL) <> (a.activated_at IS NULL AND EXISTS (
+         SELECT FROM strategy_activations ended
+         WHERE ended.strategy = s.strategy AND ended.arm = s.arm AND ended.deactivated_at = s.scheduled_at)))
+), around AS MATERIALIZED (
+  -- The activations from the one before the first of these moments to the one after the last.
+  SELECT a.* FROM changed c JOIN strategy_activations a USING (strategy, arm)
+  WHERE a.activated_at >= coalesce(
+      (SELECT max(b.activated_at) FROM strategy_activations b
+       WHERE b.strategy = c.strategy AND b.arm = c.arm AND b.activated_at < c.since), '-infinity')
+    AND a.activated_at <= coalesce(
+      (SELECT min(b.activated_at) FROM strategy_activations b
+       WHERE b.strategy = c.strategy AND b.arm = c.arm AND b.activated_at > c.until), 'infinity')
+), known AS (
+  SELECT strategy, arm, activated_at AS at, snapshot_id FROM around
+  UNION ALL
+  SELECT strategy, arm, deactivated_at, NULL FROM around a
+  WHERE deactivated_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM strategy_activations n
+                    WHERE n.strategy = a.strategy AND n.arm = a.arm AND n.activated_at = a.deactivated_at)
+), followed AS (
+  SELECT strategy, arm, at, snapshot_id, lead(at) OVER (PARTITION BY strategy, arm ORDER BY at) AS until
+  FROM (
+    SELECT strategy, arm, at, snapshot_id FROM known k
+    WHERE NOT EXISTS (SELECT FROM steps s
+                      WHERE s.strategy = k.strategy AND s.arm = k.arm AND s.scheduled_at = k.at)
+    UNION ALL
+    SELECT strategy, arm, scheduled_at, snapshot_id FROM steps JOIN changed USING (strategy, arm)
+    WHERE is_step
+  ) every_step
+), wanted AS (
+  SELECT strategy, arm, at AS activated_at, snapshot_id,
+         -- The last of these ends as it did: what follows it is not among them.
+         coalesce(until, (SELECT a.deactivated_at FROM around a
+                          WHERE a.strategy = f.strategy AND a.arm = f.arm AND a.activated_at = f.at
+                            AND NOT EXISTS (SELECT FROM steps s
+                                            WHERE s.strategy = a.strategy AND s.arm = a.arm
+                                              AND s.scheduled_at = a.deactivated_at)))
+           AS deactivated_at
+  FROM followed f WHERE snapshot_id IS NOT NULL
 )
-_TOUCHED_ACTIVATIONS: LiteralString = DERIVED_ACTIVATIONS.replace("{where}", _TOUCHED_STRATEGIES)
+SELECT set_config('linkage.activations', coalesce(json_agg(d)::text, '[]'), true)
+FROM (
+  SELECT strategy, arm, activated_at, w.snapshot_id, w.deactivated_at
+  FROM around a FULL JOIN wanted w USING (strategy, arm, activated_at)
+  WHERE (a.snapshot_id, a.deactivated_at) IS DISTINCT FROM (w.snapshot_id, w.deactivated_at)
+) d
+"""
+"""Work out what new runs change, looking only at the moments next to theirs. It gives the same rows as
+``DERIVED_ACTIVATIONS``: a moment's snapshot depends on the runs of that moment alone, and whether it is a
+step also on the moment before. All other steps stay: they are the begins and ends of activations."""
+
+_CHANGES: LiteralString = """json_to_recordset(current_setting('linkage.activations')::json)
+  AS w (strategy text, arm text, activated_at timestamptz, snapshot_id uuid, deactivated_at timestamptz)"""
 
 DROP_ACTIVATIONS: LiteralString = (
-    """
-WITH wanted AS MATERIALIZED ("""
-    + _TOUCHED_ACTIVATIONS
-    + """), gone AS (
-  DELETE FROM strategy_activations a
-  """
-    + _TOUCHED_STRATEGIES
-    + """
-    AND NOT EXISTS (SELECT FROM wanted w WHERE w.strategy = a.strategy AND w.arm = a.arm
-                    AND w.activated_at = a.activated_at)
-)
-SELECT count(*) FROM wanted
-"""
+    "DELETE FROM strategy_activations a USING "
+    + _CHANGES
+    + " WHERE a.strategy = w.strategy AND a.arm = w.arm AND a.activated_at = w.activated_at"
+    " AND w.snapshot_id IS NULL"
 )
 
 CLOSE_ACTIVATIONS: LiteralString = (
-    """
-UPDATE strategy_activations a SET snapshot_id = w.snapshot_id, deactivated_at = w.deactivated_at
-FROM ("""
-    + _TOUCHED_ACTIVATIONS
-    + """) w
-WHERE a.strategy = w.strategy AND a.arm = w.arm AND a.activated_at = w.activated_at
-  AND (a.snapshot_id, a.deactivated_at) IS DISTINCT FROM (w.snapshot_id, w.deactivated_at)
-"""
+    "UPDATE strategy_activations a SET snapshot_id = w.snapshot_id, deactivated_at = w.deactivated_at FROM "
+    + _CHANGES
+    + " WHERE a.strategy = w.strategy AND a.arm = w.arm AND a.activated_at = w.activated_at"
 )
 
 OPEN_ACTIVATIONS: LiteralString = (
-    """
-INSERT INTO strategy_activations (strategy, arm, activated_at, snapshot_id, deactivated_at)
-SELECT strategy, arm, activated_at, snapshot_id, deactivated_at FROM ("""
-    + _TOUCHED_ACTIVATIONS
-    + """) w
-ON CONFLICT (strategy, arm, activated_at) DO NOTHING
-"""
+    "INSERT INTO strategy_activations (strategy, arm, activated_at, snapshot_id, deactivated_at)"
+    " SELECT strategy, arm, activated_at, snapshot_id, deactivated_at FROM "
+    + _CHANGES
+    + " WHERE snapshot_id IS NOT NULL ON CONFLICT (strategy, arm, activated_at) DO NOTHING"
 )
 
-REBUILD_ACTIVATIONS = (LOCK_ACTIVATIONS, DROP_ACTIVATIONS, CLOSE_ACTIVATIONS, OPEN_ACTIVATIONS)
+CHANGE_ACTIVATIONS = (
+    LOCK_ACTIVATIONS, CHANGED_ACTIVATIONS, DROP_ACTIVATIONS, CLOSE_ACTIVATIONS, OPEN_ACTIVATIONS,
+)  # fmt: skip
 """In this order: an activation that ends makes room for the one that is open."""
 
 BOTS: LiteralString = (

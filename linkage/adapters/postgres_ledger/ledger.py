@@ -203,7 +203,7 @@ def record_statements(connection: Connection, batch: FactBatch) -> Mapping[str, 
         connection.execute(facts.LOCK_SNAPSHOTS)
         connection.execute(facts.DESCRIBE)
     if insert("runs", facts.RUNS, batch.runs):
-        for statement in facts.REBUILD_ACTIVATIONS:
+        for statement in facts.CHANGE_ACTIVATIONS:
             connection.execute(statement)
     insert("bots", facts.BOTS, batch.bots)
     insert("switches", facts.SWITCHES, batch.switches)
