@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 
@@ -11,7 +12,12 @@ from tests.scenarios.world import World
 from tests.support.dynamodb import moto_account
 from tests.support.ledger import LedgerDatabase
 
-NewWorld = Callable[[], World]
+
+class NewWorld(Protocol):
+    """Deploys another world; it is the active one from then on."""
+
+    def __call__(self, *, short_cut: bool = False) -> World:
+        """See ``World.create``."""
 
 
 @pytest.fixture
@@ -21,10 +27,11 @@ def new_world(
     """Deploy another world; it is the active one from then on."""
     worlds: list[World] = []
 
-    def create() -> World:
+    def create(*, short_cut: bool = False) -> World:
         if worlds:
             worlds[-1].close()
-        worlds.append(World.create(LedgerDatabase.create(postgres_server, ledger_template), monkeypatch))
+        database = LedgerDatabase.create(postgres_server, ledger_template)
+        worlds.append(World.create(database, monkeypatch, short_cut=short_cut))
         return worlds[-1]
 
     with moto_account():

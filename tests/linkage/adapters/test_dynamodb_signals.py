@@ -1,4 +1,4 @@
-"""One contract for the hot store: it holds for the table and for the fake that other tests use."""
+"""One contract for the hot store: it holds for the table, and for what other tests use in its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
 from linkage.ports import SignalStore
 from tests.support.clock import FrozenClock
-from tests.support.dynamodb import SignalsTable, moto_table
+from tests.support.dynamodb import ShortCut, SignalsTable, moto_table
 from tests.support.fakes import FakeSignalStore
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -27,13 +27,14 @@ def clock() -> FrozenClock:
     return FrozenClock(NOW)
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["fake", "dynamodb", "short cut"])
 def store(request: pytest.FixtureRequest, clock: FrozenClock) -> Iterator[SignalStore]:
     if request.param == "fake":
         yield FakeSignalStore(clock)
         return
     with moto_table() as table:
-        yield DynamoSignalStore(table.name, table.client, clock)
+        client = table.client if request.param == "dynamodb" else ShortCut()
+        yield DynamoSignalStore(table.name, client, clock)
 
 
 def put(store: SignalStore, clock: FrozenClock, *, key: SignalKey = KEY, meaning: str = "m1") -> str:
