@@ -1,8 +1,8 @@
-"""``linkage quarantine``: what could not be understood, why, and another try."""
+"""``linkage quarantine``: what could not be understood, why, another try, or the end of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,25 +10,34 @@ import typer
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 
-app = typer.Typer(help="What could not be understood: list it, show it, try it again.", no_args_is_help=True)
+app = typer.Typer(
+    help="What could not be understood: list it, show it, try it again, dismiss it.", no_args_is_help=True
+)
 
 RETRY_SECONDS = 320
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 """Anybody may have written a body; it must not write on the reader's terminal what it likes."""
 
-_FACTS = ("quarantine_id", "source", "reason", "field", "message_id", "quarantined_at", "resolved_at")
+_FACTS = (
+    "quarantine_id", "age", "source", "reason", "field", "message_id", "quarantined_at", "resolved_at",
+    "resolution",
+)  # fmt: skip
+_OF_THE_RESOLVED = ("resolved_at", "resolution")
 
 
 @app.command("list")
 def list_events(
     context: typer.Context,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what was understood when it was tried again.")
+        bool, typer.Option("--all", help="Also what was understood later or dismissed.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what waits in the quarantine, newest first, without bodies. Exit code 1 when something waits."""
+    """List what waits in the quarantine: how many for which reason, then each, newest first, without bodies.
+
+    Exit code 1 when something waits.
+    """
     reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "quarantine", "resolved": everything})
     found: Mapping[str, Any] = reply["result"]
     events = found["events"]
@@ -37,10 +46,11 @@ def list_events(
     elif not events:
         say("Nothing is quarantined.")
     else:
-        columns = [name for name in _FACTS if everything or name != "resolved_at"]
+        reasons = ("events", "oldest", "source", "field", "reason")
+        print_table(reasons, [_cells(_aged(each), reasons) for each in found["reasons"]])
+        columns = [name for name in _FACTS if everything or name not in _OF_THE_RESOLVED]
         print_table(
-            [name.replace("_", " ") for name in columns],
-            [[each[name] or None for name in columns] for each in events],
+            [name.replace("_", " ") for name in columns], [_cells(_aged(each), columns) for each in events]
         )
         if found["total"] > len(events):
             say(f"These are the newest of {found['total']}.")
@@ -63,7 +73,11 @@ def show(
     if as_json:
         print_json(event)
     elif event is not None:
-        print_table(("fact", "value"), [(name.replace("_", " "), event[name] or None) for name in _FACTS])
+        values = _cells(_aged(event), _FACTS)
+        print_table(
+            ("fact", "value"),
+            [(name.replace("_", " "), value) for name, value in zip(_FACTS, values, strict=True)],
+        )
         typer.echo(event["body"].translate(_CONTROLS))
     if event is None:
         if not as_json:
@@ -82,8 +96,9 @@ def retry(
 ) -> None:
     """Take events as if they came now, after an update that understands them. Exit code 1 when some stay.
 
-    The recorder does it, on their bodies as they came. What is understood is recorded, linked, and marked
-    as resolved; what is wrong in itself has to be sent again, corrected, by whoever sent it.
+    The recorder does it, on their bodies as they came; what PostgreSQL refused goes in as the row that it was
+    to be. What is understood is recorded, linked, and marked as resolved; what is wrong in itself has to be
+    sent again, corrected, by whoever sent it.
     """
     if (quarantine_id is None) == (not everything):
         raise CommandError("give an ID or --all")
@@ -105,3 +120,48 @@ def retry(
         raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
     if left:
         raise typer.Exit(PROBLEM)
+
+
+@app.command()
+def dismiss(
+    context: typer.Context,
+    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it will never be taken; kept beside it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Put one event away for good: it stays with its body and your reason, and is not tried again.
+
+    Exit code 1 when it does not wait in the quarantine.
+    """
+    if not reason.strip():
+        raise CommandError("give a --reason")
+    asked = {"dismiss_quarantined": quarantine_id, "reason": reason.strip()}
+    dismissed: bool = cloud_of(context).invoke("SweepFunction", asked)["dismissed"]
+    if as_json:
+        print_json({"dismissed": dismissed})
+    elif dismissed:
+        say(f"Dismissed event {quarantine_id}.")
+    if not dismissed:
+        raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
+
+
+def _aged(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add ages as people say them."""
+    return {
+        **facts,
+        "age": _duration(facts.get("age_seconds")),
+        "oldest": _duration(facts.get("oldest_seconds")),
+    }
+
+
+def _duration(seconds: int | None) -> str | None:
+    if seconds is None:
+        return None
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _cells(facts: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
+    return [facts[name] or None for name in columns]

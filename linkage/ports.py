@@ -170,6 +170,10 @@ class TradeLedger(Protocol):
         """Mark an event of the quarantine as resolved."""
         ...
 
+    def dismiss(self, quarantine_id: int, reason: str) -> bool:
+        """Mark an event of the quarantine as never to be taken, with the reason; False if it did not wait."""
+        ...
+
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, what it cannot look for included."""
         ...

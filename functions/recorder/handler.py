@@ -46,12 +46,14 @@ def sweep(event: Event, _context: object) -> dict[str, Any]:
 
     An operator may ask for another repair instead: ``{"relink_since": iso, "after"?: order_id}`` or
     ``{"retry_quarantined": id | "all", "after"?: id}``. Each does a part; ``next`` of the reply asks for the
-    one after it, and is null at the end.
+    one after it, and is null at the end. ``{"dismiss_quarantined": id, "reason": text}`` puts one away.
     """
     if "relink_since" in event:
         return _relink(event)
     if "retry_quarantined" in event:
         return _retry_quarantined(event)
+    if "dismiss_quarantined" in event:
+        return _dismiss_quarantined(event)
     swept = service.sweep(collaborators.settings().sweep_hours, collaborators.ports())
     _tell(swept.outcome, OldestUnarchivedSeconds=swept.oldest_unarchived_seconds)
     reply = {"archived": swept.archived, "linked": len(swept.outcome.made)}
@@ -104,6 +106,13 @@ def _retry_quarantined(event: Event) -> dict[str, Any]:
     more = len(kept) == repair.RETRY_EVENTS
     further = {"retry_quarantined": "all", "after": kept[-1].quarantine_id} if more else None
     return {"events": retried, "next": further}
+
+
+def _dismiss_quarantined(event: Event) -> dict[str, Any]:
+    number = int(event["dismiss_quarantined"])
+    waited = collaborators.ports().ledger.dismiss(number, str(event["reason"]))
+    collaborators.logger().info("Quarantine dismissed", extra={"quarantine_id": number, "waited": waited})
+    return {"dismissed": waited}
 
 
 def _outcome_of(

@@ -7,6 +7,7 @@ a function of the facts, and record facts that may be recorded twice.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from functions.recorder import service
 from functions.recorder.service import Message, Outcome, Ports, StreamRecord
 from linkage.contracts.messages import BadEvent, parse_message
 from linkage.domain.errors import LedgerUnavailableError
-from linkage.domain.facts import KeptEvent, QuarantinedEvent, RecordedOrder, Window
+from linkage.domain.facts import FactBatch, KeptEvent, QuarantinedEvent, RecordedOrder, Window
 from linkage.domain.ids import OrderId
 from linkage.ports import Clock, DeadLetters, LedgerReader
 
@@ -24,6 +25,18 @@ RELINK_ORDERS = 10_000
 RETRY_EVENTS = 200
 REDRIVE_LETTERS = 10_000
 """Looked at in one run: about a minute and a half. The next run goes on."""
+
+_refused_by_postgresql = re.compile(r"2[23][0-9A-Z]{3}: ").match
+
+# A column that only rows of this table have, or that those further down do not have.
+_ROWS_OF_EVENTS = {"event_hash": "order_events", "fill_id": "fills"}
+_ROWS_OF_ITEMS = {
+    "meaning": "signals",
+    "config_hash": "snapshots",
+    "run_id": "runs",
+    "changed_at": "switches",
+    "updated_at": "bots",
+}
 
 _ASKED = timedelta(minutes=15)
 
@@ -73,15 +86,22 @@ def describe_relinked(done: Relinked) -> dict[str, Any]:
 def retry(event: KeptEvent, ports: Ports) -> tuple[Outcome, str]:
     """Take a quarantined event as if it came now; when it is understood, mark it as resolved.
 
+    What PostgreSQL refused is kept as the row that it was to be, and goes in as a row; its reason, which we
+    wrote, tells the two apart. A row is never taken for an event, nor an event for a row: a row says of
+    itself things that only we may say.
+
     Returns:
-        what became of its facts, and why it stays in the quarantine: empty when it does not. What
-        PostgreSQL refused is kept as the row that it was to be, and a row is never taken for an event: it
-        says of itself things that only we may say. Its sender has to send it again.
+        what became of its facts, and why it stays in the quarantine: empty when it does not.
 
     Raises:
         LedgerUnavailableError: it stays in the quarantine.
     """
-    if event.source == "fills":
+    if _refused_by_postgresql(event.reason):
+        row = _row(event)
+        if row is None:
+            return Outcome(), "it is no row of the ledger; it has to be sent again"
+        outcome = service.record_and_link(row, ports)
+    elif event.source == "fills":
         bad = parse_message(event.body).bad
         if bad:
             return Outcome(), _words(bad[0])
@@ -127,6 +147,18 @@ def redrive(letters: DeadLetters, ledger: LedgerReader, clock: Clock, *, most_re
         return Redriven(waiting, ledger_answers=False)
     done = letters.move(limit=REDRIVE_LETTERS, most_redrives=most_redrives)
     return Redriven(waiting, done.moved, done.left)
+
+
+def _row(event: KeptEvent) -> FactBatch | None:
+    """Return the batch of one row, by the table that it was meant for."""
+    try:
+        row = json.loads(event.body)
+    except ValueError:
+        return None
+    parts = _ROWS_OF_EVENTS if event.source == "fills" else _ROWS_OF_ITEMS
+    part = next((part for name, part in parts.items() if isinstance(row, dict) and name in row), None)
+    parts_of_batch: dict[str, Any] = {} if part is None else {part: [event.body]}
+    return FactBatch(**parts_of_batch) if part else None
 
 
 def _words(bad: BadEvent | QuarantinedEvent) -> str:

@@ -148,7 +148,7 @@ def record_fills(messages: Sequence[Message], ports: Ports) -> Outcome:
             )
             for bad in parsed.bad
         )
-    return _record_and_link(FactBatch(fills=fills, order_events=order_events, quarantined=quarantined), ports)
+    return record_and_link(FactBatch(fills=fills, order_events=order_events, quarantined=quarantined), ports)
 
 
 def archive(records: Sequence[StreamRecord], ports: Ports) -> Outcome:
@@ -169,7 +169,7 @@ def archive(records: Sequence[StreamRecord], ports: Ports) -> Outcome:
             parts[_PART_OF_KIND[str(kind)]].append(_fact(str(kind), record.image["body"]))
         except (KeyError, TypeError, ValueError) as error:
             quarantined.append(_poison(record, error))
-    outcome = _record_and_link(FactBatch(**parts, quarantined=quarantined), ports)
+    outcome = record_and_link(FactBatch(**parts, quarantined=quarantined), ports)
     if outcome.linking_enabled and any(json.loads(body).get("enabled") for body in parts["switches"]):
         outcome += resolve_backlog(ports)
     return outcome
@@ -196,7 +196,7 @@ def sweep(hours: int, ports: Ports) -> Swept:
         while chunk := list(islice(items, SWEEP_CHUNK)):
             missed = ports.ledger.missing_facts(chunk)
             if missed:
-                done = _record_and_link(_facts_of_items(missed), ports)
+                done = record_and_link(_facts_of_items(missed), ports)
                 # What is put aside will never be archived: it must not keep the alarm up.
                 aside = {bad.body for bad in done.quarantined}
                 good = [item for item in missed if item.body not in aside]
@@ -300,7 +300,12 @@ def describe_quarantined(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _record_and_link(facts: FactBatch, ports: Ports) -> Outcome:
+def record_and_link(facts: FactBatch, ports: Ports) -> Outcome:
+    """Take both steps: record facts, then link what they touched.
+
+    Raises:
+        LedgerUnavailableError: nothing is certain.
+    """
     recorded = ports.ledger.record(facts)
     outcome = replace(_outcome(recorded), quarantined=(*facts.quarantined, *recorded.quarantined))
     if not recorded.touched:

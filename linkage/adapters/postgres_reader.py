@@ -118,13 +118,18 @@ class PostgresLedgerReader:
             resolved: also what was understood since.
 
         Returns:
-            ``total`` and at most ``MAX_QUARANTINED`` of them in ``events``.
+            ``total``, at most ``MAX_QUARANTINED`` of them in ``events``, and in ``reasons`` how many of
+            them all have which reason, with the age of the oldest that waits in seconds.
         """
 
         def read(connection: Connection) -> dict[str, Any]:
             parameters = {"resolved": resolved, "limit": MAX_QUARANTINED}
-            rows = _rows(connection, _QUARANTINE, parameters)
-            return {"total": max((row.pop("total") for row in rows), default=0), "events": rows}
+            reasons = _rows(connection, _QUARANTINE_REASONS, parameters)
+            return {
+                "total": sum(row["events"] for row in reasons),
+                "reasons": reasons[:MAX_QUARANTINED],
+                "events": _rows(connection, _QUARANTINE, parameters),
+            }
 
         found: dict[str, object] = json_ready(self._read(read))
         return found
@@ -288,15 +293,26 @@ SELECT clock_timestamp() AS read_at,
 """
 
 _QUARANTINE: LiteralString = """
-SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at,
-       count(*) OVER () AS total
+SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at, resolution,
+       extract(epoch FROM now() - quarantined_at)::bigint AS age_seconds
 FROM quarantine_summary
 WHERE resolved_at IS NULL OR %(resolved)s
 ORDER BY quarantine_id DESC LIMIT %(limit)s
 """
 
+_QUARANTINE_REASONS: LiteralString = """
+SELECT source, reason, field, count(*) AS events,
+       extract(epoch FROM now() - min(quarantined_at) FILTER (WHERE resolved_at IS NULL))::bigint
+         AS oldest_seconds
+FROM quarantine_summary
+WHERE resolved_at IS NULL OR %(resolved)s
+GROUP BY source, reason, field
+ORDER BY events DESC, source, reason, field
+"""
+
 _QUARANTINED: LiteralString = """
-SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at, body
+SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at, resolution,
+       extract(epoch FROM now() - quarantined_at)::bigint AS age_seconds, body
 FROM quarantine WHERE quarantine_id = %(id)s
 """
 

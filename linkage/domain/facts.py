@@ -40,6 +40,7 @@ class KeptEvent:
     source: str
     body: str
     message_id: str | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,12 @@ class FakeLedger:
         """See ``ports.TradeLedger``."""
         self.kept = [one for one in self.kept if one.quarantine_id != quarantine_id]
 
+    def dismiss(self, quarantine_id: int, reason: str) -> bool:
+        """See ``ports.TradeLedger``."""
+        waited = any(one.quarantine_id == quarantine_id for one in self.kept)
+        self.settle(quarantine_id)
+        return waited
+
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """See ``ports.TradeLedger``."""
         return [item for item in items if item.body not in self.archived]

@@ -114,6 +114,12 @@ class PostgresLedger:
         """Mark an event of the quarantine as resolved, the first time."""
         self.connection.run(lambda connection: connection.execute(upkeep.SETTLE, [quarantine_id]))
 
+    def dismiss(self, quarantine_id: int, reason: str) -> bool:
+        """Mark an event of the quarantine as never to be taken; see ``ports.TradeLedger``."""
+        parameters = [reason, quarantine_id]
+        done = self.connection.run(lambda connection: connection.execute(upkeep.DISMISS, parameters))
+        return done.rowcount == 1
+
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, in their order.
 

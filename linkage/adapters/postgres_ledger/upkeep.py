@@ -33,7 +33,7 @@ LIMIT %(limit)s
 """
 
 QUARANTINED: LiteralString = """
-SELECT quarantine_id, source, body, message_id FROM quarantine
+SELECT quarantine_id, source, body, message_id, reason FROM quarantine
 WHERE resolved_at IS NULL AND quarantine_id > %(after)s
   AND (%(id)s::bigint IS NULL OR quarantine_id = %(id)s)
 ORDER BY quarantine_id
@@ -42,6 +42,11 @@ LIMIT %(limit)s
 
 SETTLE: LiteralString = """
 UPDATE quarantine SET resolved_at = clock_timestamp() WHERE quarantine_id = %s AND resolved_at IS NULL
+"""
+
+DISMISS: LiteralString = """
+UPDATE quarantine SET resolved_at = clock_timestamp(), resolution = %s
+WHERE quarantine_id = %s AND resolved_at IS NULL
 """
 
 MISSING: dict[str, LiteralString] = {
