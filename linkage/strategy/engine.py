@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +17,9 @@ from linkage.strategy.guardrails import (
     first_objection,
     over_budget,
 )
+from linkage.strategy.indicators import Flags
 from linkage.strategy.parameters import Parameters
-from linkage.strategy.plugin import Decided, Decision, last_close, sent_signals
+from linkage.strategy.plugin import Decided, Decision, last_close
 from linkage.strategy.scoring import (
     MOMENTUM,
     Readings,
@@ -28,7 +30,7 @@ from linkage.strategy.scoring import (
     to_decimal,
 )
 from linkage.strategy.state import Side, StrategyState
-from linkage.strategy.window import select_window
+from linkage.strategy.window import Window, select_window
 
 
 def decide(candles: Candles, state: StrategyState, parameters: Parameters, now: datetime) -> Decided:
@@ -45,42 +47,55 @@ def decide(candles: Candles, state: StrategyState, parameters: Parameters, now: 
     if not window.symbols:
         return Decided((), state.with_signals({}, closed), 0, window.skipped)
     readings = read_indicators(window, parameters)
-    closes = window.closes[-1]
+    columns = [int(column) for column in np.flatnonzero(promising(readings, parameters))]
+    decisions = choose(window, readings, columns, state, candles.spreads, parameters, closed)
+    return Decided.after(
+        decisions, state=state, closed=closed, seen=len(window.symbols), skipped=window.skipped
+    )
 
+
+def choose(
+    window: Window,
+    readings: Readings,
+    columns: Iterable[int],
+    state: StrategyState,
+    spreads: Mapping[str, float],
+    parameters: Parameters,
+    closed: datetime,
+) -> tuple[Decision, ...]:
+    """Return the decisions on these columns of one bar, those that a guardrail holds back with its name."""
+    closes = window.closes[-1]
     found: list[tuple[Candidate, str | None, Decision]] = []
-    for column in _promising(readings, parameters):
+    for column in columns:
         symbol = window.symbols[column]
         result = score(readings, column)
         candidate = _candidate(symbol, result, readings, column, parameters)
         if candidate is None:
             continue
-        context = Context(parameters, closed, state.before(symbol, closed), candles.spreads)
+        context = Context(parameters, closed, state.before(symbol, closed), spreads)
         decision = _decision(candidate, result, readings, column, float(closes[column]), parameters, closed)
         found.append((candidate, first_objection(candidate, context), decision))
 
     free = [candidate for candidate, objection, _ in found if objection is None]
     crowded_out = over_budget(free, parameters.max_signals_per_run)
-    decisions = tuple(
+    return tuple(
         replace(
             decision, guardrail=objection or (LINKAGE_BUDGET if candidate.symbol in crowded_out else None)
         )
         for candidate, objection, decision in found
     )
-    return Decided(
-        decisions, state.with_signals(sent_signals(decisions), closed), len(window.symbols), window.skipped
-    )
 
 
-def _promising(readings: Readings, parameters: Parameters) -> list[int]:
-    """Return the columns that may have a decision; the exact sums are made for these only."""
+def promising(readings: Readings, parameters: Parameters) -> Flags:
+    """Tell which columns may have a decision; the exact sums are made for these only."""
     sides = ((readings.buy, parameters.score_buy_target), (readings.sell, parameters.score_sell_target))
-    promising = readings.momentum_buy.fires | readings.momentum_sell.fires
+    may = readings.momentum_buy.fires | readings.momentum_sell.fires
     for side, target in sides:
-        total = np.zeros(len(promising))
+        total = np.zeros(len(may))
         for one in side:
             total += one.fires * float(one.weight)
-        promising |= total >= float(target) - 1e-6
-    return [int(column) for column in np.flatnonzero(promising)]
+        may |= total >= float(target) - 1e-6
+    return may
 
 
 def _candidate(

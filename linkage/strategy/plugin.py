@@ -271,7 +271,15 @@ class Strategy(Generic[P]):
             candles: of the parameters' interval, as many bars as are known.
             state: before the first bar.
             parameters: for all of them.
+
+        Raises:
+            InvalidInputError: the candles are of another interval.
         """
+        if candles.interval_seconds != parameters.interval_seconds:
+            raise InvalidInputError(
+                f"bars of {candles.interval_seconds} s do not suit parameters "
+                f"for {parameters.interval_seconds} s", field="interval_seconds",
+            )  # fmt: skip
         if self.series is not None:
             yield from self.series(candles, state, parameters)
             return

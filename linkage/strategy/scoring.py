@@ -12,7 +12,7 @@ from linkage.domain.canonical import normalise_decimal
 from linkage.strategy import indicators
 from linkage.strategy.indicators import Flags, Floats
 from linkage.strategy.parameters import Parameters
-from linkage.strategy.window import Window
+from linkage.strategy.window import Window, rows_in_order
 
 Breakdown = dict[str, dict[str, str | int | None]]
 
@@ -63,22 +63,23 @@ class Score:
 
 def read_indicators(window: Window, parameters: Parameters) -> Readings:
     """Compute every indicator of every symbol at the last bar of the window."""
-    p, closes = parameters, window.closes
-    close = closes[-1]
-    bands = indicators.bollinger(closes, p.bollinger_period, p.bollinger_deviations)
-    strength = indicators.rsi(closes, p.rsi_period)[-1]
-    rates = indicators.roc(closes, p.roc_period)
-    macd = indicators.macd(closes, p.macd_fast, p.macd_slow, p.macd_signal)
-    ranges = indicators.atr(window.highs, window.lows, closes, p.atr_period)
-    mean_volumes = indicators.rolling_mean(window.volumes, p.volume_period)
-    highest = indicators.previous_highest(window.highs[-p.swing_bars - 1 :], p.swing_bars)[-1]
-    lowest = -indicators.previous_highest(-window.lows[-p.swing_bars - 1 :], p.swing_bars)[-1]
+    p = parameters
+    closes, highs, lows = (rows_in_order(values) for values in (window.closes, window.highs, window.lows))
+    close, pattern = closes[-1], p.pattern_bars + 1
+    bands = indicators.bollinger(closes, p.bollinger_period, p.bollinger_deviations, keep=pattern)
+    strengths, ranges = indicators.rsi_and_atr(highs, lows, closes, p.rsi_period, p.atr_period, keep=pattern)
+    strength = strengths[-1]
+    rates = indicators.roc(closes, p.roc_period, keep=p.roc_momo_deviation_bars + 1)
+    macd = indicators.macd(closes, p.macd_fast, p.macd_slow, p.macd_signal, keep=2)
+    mean_volumes = indicators.rolling_mean(window.volumes, p.volume_period, keep=1)
+    highest = indicators.previous_highest(highs, p.swing_bars, keep=1)[-1]
+    lowest = -indicators.previous_highest(-lows[-p.swing_bars - 1 :], p.swing_bars, keep=1)[-1]
     w_bottom = indicators.w_bottom(
-        closes, window.lows, window.volumes, bands, ranges, mean_volumes,
+        closes, lows, window.volumes, bands, ranges, mean_volumes,
         pattern_bars=p.pattern_bars, min_swing=p.min_swing,
     )  # fmt: skip
     m_top = indicators.m_top(
-        closes, window.highs, window.volumes, bands, ranges, mean_volumes,
+        closes[-pattern:], highs[-pattern:], window.volumes, bands, ranges, mean_volumes,
         pattern_bars=p.pattern_bars, min_swing=p.min_swing,
     )  # fmt: skip
 

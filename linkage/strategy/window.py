@@ -11,10 +11,16 @@ from linkage.ports import Candles
 from linkage.strategy.indicators import Flags, Floats
 from linkage.strategy.plugin import StrategyParameters, last_close
 
+REASONS = ("missing_last_bar", "too_few_bars", "gap", "gaps", "invalid_values", "no_volume")
+"""Why a symbol is not traded on, in the order in which it is checked."""
+
+_CACHED = 8_000
+"""Values of one array that are checked at a time; with those of the others they fit into the cache."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Bars of the usable symbols, arrays of shape (bars, symbols), the decision's bar last.
+    """Bars of the usable symbols, arrays of shape (bars, symbols), the decision's bar last; read only.
 
     Attributes:
         skipped: symbol to the reason why it is not traded on this time.
@@ -35,7 +41,8 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
     A symbol is left out, with its reason, when its last bar is missing or without volume
     (``missing_last_bar``, ``no_volume``), when its window does not begin with a bar (``too_few_bars``),
     when one of its last ``clean_bars`` is missing (``gap``) or too many older ones are (``gaps``), and
-    when a value is no price (``invalid_values``). An older gap is bridged by its previous close.
+    when a value is no price (``invalid_values``). An older gap is bridged by its previous close. The first
+    of REASONS that holds is told.
     """
     skipped = dict(candles.refused)
     end = int(last_close(now, parameters.interval_seconds).timestamp())
@@ -54,21 +61,28 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
         skipped.update(dict.fromkeys(symbols, "missing_last_bar"))
         return _empty(skipped)
 
-    opens, highs, lows, closes, volumes = (
-        _select(values, columns, found)
-        for values in (candles.opens, candles.highs, candles.lows, candles.closes, candles.volumes)
-    )
+    series = (candles.opens, candles.highs, candles.lows, candles.closes, candles.volumes)
+    if found.all():
+        # Times ascend, so these bars follow each other: views will do, unless a symbol has to go.
+        bars = slice(int(columns[0]), int(columns[0]) + parameters.bars)
+        opens, highs, lows, closes, volumes = (values[:, bars] for values in series)
+        if _is_clean(opens, highs, lows, closes, volumes):
+            opens, highs, lows, closes, volumes = (
+                _transposed(values) for values in (opens, highs, lows, closes, volumes)
+            )
+            return Window(symbols, opens, highs, lows, closes, volumes, skipped)
+    opens, highs, lows, closes, volumes = (_select(values, columns, found) for values in series)
     missing = np.isnan(closes)
     checks = (
-        ("missing_last_bar", missing[-1]),
-        ("too_few_bars", missing[0]),
-        ("gap", missing[-parameters.clean_bars :].any(axis=0)),
-        ("gaps", missing.sum(axis=0) > parameters.max_bridged * parameters.bars),
-        ("invalid_values", _invalid(opens, highs, lows, closes, volumes, missing)),
-        ("no_volume", volumes[-1] == 0),
+        missing[-1],
+        missing[0],
+        missing[-parameters.clean_bars :].any(axis=0),
+        missing.sum(axis=0) > parameters.max_bridged * parameters.bars,
+        (invalid_bars(opens, highs, lows, closes, volumes) & ~missing).any(axis=0),
+        volumes[-1] == 0,
     )
     usable = np.ones(len(symbols), dtype=bool)
-    for reason, failed in checks:
+    for reason, failed in zip(REASONS, checks, strict=True):
         for column in np.flatnonzero(failed & usable):
             skipped[symbols[column]] = reason
         usable &= ~failed
@@ -76,8 +90,46 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
     opens, highs, lows, closes, volumes = (
         np.ascontiguousarray(values[:, keep]) for values in (opens, highs, lows, closes, volumes)
     )
-    _bridge(opens, highs, lows, closes, volumes)
+    bridge(opens, highs, lows, closes, volumes, np.isnan(closes))
     return Window(tuple(symbols[column] for column in keep), opens, highs, lows, closes, volumes, skipped)
+
+
+def rows_in_order(values: Floats) -> Floats:
+    """Return values of shape (bars, symbols) with the symbols of a bar side by side in memory.
+
+    What goes through time bar by bar reads each bar in one go.
+    """
+    return values if values.strides[-1] == values.itemsize else np.ascontiguousarray(values)
+
+
+def _transposed(values: Floats) -> Floats:
+    view = values.T
+    view.flags.writeable = False
+    return view
+
+
+def _is_clean(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats) -> bool:
+    """Tell quickly whether every bar of every symbol is there, valid, and the last one has volume.
+
+    It goes through a few symbols at a time, so that each value is read from memory once.
+    """
+    symbols, bars = closes.shape
+    step = max(1, _CACHED // max(1, bars))
+    bound, holds = np.empty((step, bars)), np.empty((step, bars), dtype=bool)
+    for first in range(0, symbols, step):
+        rows = slice(first, min(first + step, symbols))
+        some = slice(0, rows.stop - first)
+        low, high, volume = lows[rows], highs[rows], volumes[rows]
+        # A comparison with NaN is false, and the least or greatest of values with a NaN is NaN.
+        np.minimum(opens[rows], closes[rows], out=bound[some])
+        if not np.less_equal(low, bound[some], out=holds[some]).all():
+            return False
+        np.maximum(opens[rows], closes[rows], out=bound[some])
+        if not np.greater_equal(high, bound[some], out=holds[some]).all():
+            return False
+        if not (low.min() > 0 and high.max() < np.inf and volume.min() >= 0 and volume.max() < np.inf):
+            return False
+    return bool((volumes[:, -1] > 0).all())
 
 
 def _select(values: Floats, columns: np.ndarray[tuple[int], np.dtype[np.int64]], found: Flags) -> Floats:
@@ -86,25 +138,26 @@ def _select(values: Floats, columns: np.ndarray[tuple[int], np.dtype[np.int64]],
     return selected
 
 
-def _invalid(
-    opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats, missing: Flags
-) -> Flags:
+def invalid_bars(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats) -> Flags:
+    """Tell of each bar whether a value is no price or no volume, or is out of its place; shape as given."""
     lowest = np.minimum(opens, closes)
     highest = np.maximum(opens, closes)
     # A comparison with NaN is false: a bar with a close and without a low is not valid either.
     valid = (lows > 0) & (lows <= lowest) & (highs >= highest) & (highs < np.inf)
     valid &= (volumes >= 0) & (volumes < np.inf)
-    return np.asarray((~valid & ~missing).any(axis=0))
+    return ~valid
 
 
-def _bridge(opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats) -> None:
-    missing = np.isnan(closes)
-    for bar in np.flatnonzero(missing.any(axis=1)):
+def bridge(
+    opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats, missing: Flags
+) -> None:
+    """Put the close before into missing bars, with no volume; arrays of shape (bars, symbols), in place."""
+    for bar in np.flatnonzero(missing[1:].any(axis=1)) + 1:
         gap = missing[bar]
-        for values in (opens, highs, lows):
-            values[bar] = np.where(gap, closes[bar - 1], values[bar])
-        volumes[bar] = np.where(gap, 0.0, volumes[bar])
-        closes[bar] = np.where(gap, closes[bar - 1], closes[bar])
+        before = closes[bar - 1, gap]
+        for values in (opens, highs, lows, closes):
+            values[bar, gap] = before
+        volumes[bar, gap] = 0.0
 
 
 def _empty(skipped: dict[str, str]) -> Window:
