@@ -10,47 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from math import ceil, inf, isfinite, nan, sqrt
+from math import ceil, isfinite, sqrt
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from linkage.domain.errors import InvalidInputError
-from linkage.domain.facts import Window
-from linkage.domain.performance import Observation, OpenPosition, one_currency
-from linkage.inference.clusters import clusters, effective_number
-from linkage.inference.intervals import SEED, Floats, Numbers
+from linkage.domain.performance import one_currency
+from linkage.inference.intervals import SEED, Floats
+from linkage.inference.records import Basis, Pair, ParameterSet, Record, records
 from linkage.inference.rules import Interval, Rules
 from linkage.inference.sequences import needed, radius
 from linkage.inference.shrinkage import Shrunken, shrink
 
-Spell = tuple[float, float]
-Booleans = npt.NDArray[np.bool_]
-Basis = Literal["interleaved", "not drawn", "disjoint"]
 Verdict = Literal["better", "worse", "cannot say yet", "cannot separate from the market"]
 
 _CELLS = 4_000_000
 _MOST_PERMUTATIONS = 200_000
 _ENOUGH_TO_MEASURE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterSet:
-    """One set of parameters and its record.
-
-    Attributes:
-        key: its own, such as the snapshot id or the params_hash.
-        spells: when it was in force; none means from its first entry to its last.
-        market_return: what holding the market made over the spells, as a share; None if nobody knows.
-    """
-
-    key: str
-    episodes: Sequence[Observation]
-    open_positions: Sequence[OpenPosition] = ()
-    spells: Sequence[Window] = ()
-    market_return: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +90,28 @@ def compare(
     Raises:
         InvalidInputError: the reference is not among the sets, or they are in several currencies.
     """
-    rules = rules or Rules()
     one_currency(episode.currency for each in sets for episode in each.episodes)
+    return compare_records(records(sets), reference=reference, tried=tried, rules=rules)
+
+
+def compare_records(
+    sets: Sequence[Record], *, reference: str, tried: int | None = None, rules: Rules | None = None
+) -> list[Comparison]:
+    """Compare sets that are arrays already; see ``compare``."""
+    rules = rules or Rules()
     base = next((each for each in sets if each.key == reference), None)
     if base is None:
         raise InvalidInputError(f"set {reference} is not among those to compare", "reference")
-    others = [each for each in sets if each.key != reference]
-    records = _records(sets)
-    count = sum(len(record.values) for record in records.values())
-    pairs = [_Pair(records[each.key], records[reference], count) for each in others]
+    others = [each for each in sets if each is not base]
+    count = 1 + max(int(each.clusters.max(initial=-1)) for each in sets)
+    pairs = [Pair(each, base, count) for each in others]
     comparisons = max(tried or 0, len(sets)) - 1
     # A set keeps its level when later ones are tried, and the levels of any number of sets add up to less
     # than 1 - confidence: a claim of today stays right whatever is tried tomorrow.
     ranks = range(comparisons - len(others) + 1, comparisons + 1)
-    levels = [(1 - rules.confidence) / (rank * (rank + 1)) for rank in ranks]
-    estimates = _shrunken(pairs, rules)
     judged = [
-        _Judged(pair, level, estimate, rules)
-        for pair, level, estimate in zip(pairs, levels, estimates, strict=True)
+        _Judged(pair, level_of(rank, rules), estimate, rules)
+        for rank, pair, estimate in zip(ranks, pairs, _shrunken(pairs, rules), strict=True)
     ]
     p_values = _adjusted_p_values(judged, comparisons, rules)
     return [
@@ -139,102 +120,15 @@ def compare(
     ]
 
 
-class _Record:
-    """A set as arrays, one value for each episode."""
-
-    def __init__(self, each: ParameterSet, episodes: Sequence[Observation], numbers: Sequence[int]) -> None:
-        self.opened = _floats([episode.opened_at.timestamp() for episode in episodes])
-        self.values = _floats([float(episode.per_unit or 0) for episode in episodes])
-        self.weights = _floats([_weight(episode.propensity) for episode in episodes])
-        self.clusters: Numbers = np.array(numbers, dtype=np.intp)
-        self.spells = [(spell.start.timestamp(), spell.end.timestamp()) for spell in each.spells]
-        if not self.spells and episodes:
-            self.spells = [(float(self.opened.min()), float(self.opened.max()))]
-        positions = [one for one in each.open_positions if one.entry_notional]
-        self.open_since = _floats([one.opened_at.timestamp() for one in positions])
-        self.open_weights = _floats([_weight(one.propensity) for one in positions])
-        self.open_values = _floats(
-            [
-                nan if one.pnl_at_mark is None else float(one.pnl_at_mark / one.entry_notional)
-                for one in positions
-            ]
-        )
-
-
-class _Side:
-    """What of a set is compared: a weighted mean, and how much each cluster pulls at it."""
-
-    def __init__(self, record: _Record, chosen: Booleans, weights: Floats, count: int) -> None:
-        self.values, self.weights = record.values[chosen], weights[chosen]
-        self.clusters = record.clusters[chosen]
-        self.n = len(self.values)
-        self.n_eff = effective_number(self.clusters.tolist())
-        self.wins, self.losses = int((self.values > 0).sum()), int((self.values < 0).sum())
-        total = self.weights.sum()
-        self.mean = float(self.weights @ self.values / total) if self.n else nan
-        rest = self.values - self.mean
-        self.variance = float(self.weights @ rest**2 / total) if self.n else nan
-        self.pull: Floats = np.bincount(
-            self.clusters, weights=self.weights * rest / total if self.n else None, minlength=count
-        ).astype(np.float64)
-
-
-class _Pair:
-    """A set and the reference, over the episodes that can be compared.
-
-    Attributes:
-        pull: how much each cluster pulls at the difference; their squares add up to its variance.
-        count: clusters with an episode of either.
-    """
-
-    def __init__(self, one: _Record, other: _Record, count: int) -> None:
-        spells = _overlap(one.spells, other.spells)
-        within = [_within(record.opened, spells) for record in (one, other)]
-        drawn = [inside & (record.weights > 0) for inside, record in zip(within, (one, other), strict=True)]
-        self.basis: Basis
-        if not any(end > start for start, end in spells):
-            self.basis = "disjoint"
-            chosen = [np.ones(len(record.values), dtype=np.bool_) for record in (one, other)]
-        elif all(each.any() for each in drawn):
-            self.basis, chosen = "interleaved", drawn
-        else:
-            self.basis, chosen = "not drawn", within
-        weighted = self.basis == "interleaved"
-        self.sides = [
-            _Side(record, each, record.weights if weighted else np.ones(len(record.values)), count)
-            for record, each in zip((one, other), chosen, strict=True)
-        ]
-        side, base = self.sides
-        self.difference = side.mean - base.mean
-        self.pull = self._pulls()
-        self.count = len(np.union1d(side.clusters, base.clusters))
-        self.error = sqrt(float(self.pull @ self.pull) * self.count / max(1, self.count - 1))
-        since = spells[0][0] if spells and self.basis != "disjoint" else -inf
-        self.marked_difference = _marked(side, one, since) - _marked(base, other, since)
-
-    @property
-    def is_known(self) -> bool:
-        """Tell whether there is a difference, with an error."""
-        return isfinite(self.difference) and self.error > 0
-
-    def _pulls(self) -> Floats:
-        """Return each cluster's pull, with no side thought to be calmer than both are together.
-
-        A set whose rare large losses have not come yet looks calm and good at once. If the sets are worth the
-        same, both have the deviation of all their episodes.
-        """
-        side, base = self.sides
-        if not (side.n and base.n):
-            return np.zeros(len(side.pull))
-        pooled = (side.n * side.variance + base.n * base.variance) / (side.n + base.n)
-        factors = [sqrt(max(1.0, pooled / each.variance)) if each.variance else 1.0 for each in self.sides]
-        return side.pull * factors[0] - base.pull * factors[1]
+def level_of(rank: int, rules: Rules) -> float:
+    """Return how often the set that was tried as the rank-th may be claimed wrongly; the first is 1."""
+    return (1 - rules.confidence) / (rank * (rank + 1))
 
 
 class _Judged:
     """A pair with everything a verdict looks at but the permutation."""
 
-    def __init__(self, pair: _Pair, level: float, shrunken: Shrunken | None, rules: Rules) -> None:
+    def __init__(self, pair: Pair, level: float, shrunken: Shrunken | None, rules: Rules) -> None:
         self.pair, self.level, self.shrunken = pair, level, shrunken
         self.interval: Interval | None = None
         if pair.is_known:
@@ -275,62 +169,14 @@ class _Judged:
         return max(0, ceil(max(total, rules.enough) - side.n))
 
 
-def _records(sets: Sequence[ParameterSet]) -> dict[str, _Record]:
-    """Return the sets as arrays; clusters run across sets, because the market does."""
-    episodes = [[episode for episode in each.episodes if episode.entry_notional] for each in sets]
-    numbers = iter(clusters([episode for each in episodes for episode in each]))
-    return {
-        each.key: _Record(each, mine, [next(numbers) for _ in mine])
-        for each, mine in zip(sets, episodes, strict=True)
-    }
-
-
-def _floats(values: Sequence[float]) -> Floats:
-    return np.array(values, dtype=np.float64)
-
-
-def _weight(propensity: Decimal | None) -> float:
-    """Return the inverse of a chance; 0 where nothing was drawn: an arm that always trades is no draw."""
-    return 1 / float(propensity) if propensity is not None and 0 < propensity < 1 else 0.0
-
-
-def _overlap(first: Sequence[Spell], second: Sequence[Spell]) -> list[Spell]:
-    found = [
-        (max(one[0], other[0]), min(one[1], other[1]))
-        for one in first
-        for other in second
-        if max(one[0], other[0]) <= min(one[1], other[1])
-    ]
-    return sorted(found)
-
-
-def _within(opened: Floats, spells: Sequence[Spell]) -> Booleans:
-    inside: Booleans = np.zeros(len(opened), dtype=np.bool_)
-    for start, end in spells:
-        inside |= (opened >= start) & (opened <= end)
-    return inside
-
-
-def _marked(side: _Side, record: _Record, since: float) -> float:
-    """Return a side's mean with its open positions as if they were closed at the mark; nan without marks."""
-    chosen = record.open_since >= since
-    if not chosen.any():
-        return side.mean
-    usual = float(side.weights.mean()) if side.n else 1.0
-    weights = np.where(record.open_weights > 0, record.open_weights, usual)[chosen]
-    values = record.open_values[chosen]
-    total = side.weights.sum() + weights.sum()
-    return float((side.weights @ side.values + weights @ values) / total)
-
-
-def _shrunken(pairs: Sequence[_Pair], rules: Rules) -> list[Shrunken | None]:
+def _shrunken(pairs: Sequence[Pair], rules: Rules) -> list[Shrunken | None]:
     known = [pair for pair in pairs if pair.is_known]
     if not known:
         return [None] * len(pairs)
     pulls = np.array([pair.pull for pair in known])
     estimates = iter(
         shrink(
-            _floats([pair.difference for pair in known]),
+            np.array([pair.difference for pair in known]),
             pulls @ pulls.T,
             scale=rules.smallest_difference,
             confidence=rules.confidence,
@@ -362,7 +208,7 @@ def _adjusted_p_values(judged: Sequence[_Judged], comparisons: int, rules: Rules
     return result
 
 
-def _permuted(pairs: Sequence[_Pair], resamples: int) -> Floats:
+def _permuted(pairs: Sequence[Pair], resamples: int) -> Floats:
     if not pairs:
         return np.zeros(0)
     pulls = np.array([pair.pull for pair in pairs]).T
@@ -380,7 +226,7 @@ def _permuted(pairs: Sequence[_Pair], resamples: int) -> Floats:
 
 
 def _comparison(
-    each: ParameterSet, base: ParameterSet, judged: _Judged, p_value: float | None, rules: Rules
+    each: Record, base: Record, judged: _Judged, p_value: float | None, rules: Rules
 ) -> Comparison:
     pair = judged.pair
     side, other = pair.sides

@@ -20,6 +20,8 @@ class Rules:
         few_each: wins, and losses, below which nothing can be said.
         few: effective episodes below which nothing can be said.
         enough: effective episodes from which a row is more than indicative; verdicts begin here.
+        lopsided: share of the rarer of wins and losses below which a row is lopsided.
+        few_lopsided: effective episodes below which nothing can be said of a lopsided row.
         resamples: of a bootstrap or a permutation.
     """
 
@@ -30,11 +32,17 @@ class Rules:
     few_each: int = 10
     few: int = 30
     enough: int = 100
+    lopsided: float = 0.2
+    few_lopsided: int = 120
     resamples: int = 999
 
     def standing(self, *, wins: int, losses: int, n_eff: float) -> Standing:
         """Return what a row of so many wins, losses and effective episodes may be taken for."""
-        if min(wins, losses) < self.few_each or n_eff < self.few:
+        rarer = min(wins, losses)
+        # Ten large losses among sixty episodes are as a rule those of a set that has three: what is shown
+        # then is the accident. From 120 on even such rows are covered as they should be.
+        few = self.few_lopsided if rarer < self.lopsided * (wins + losses) else self.few
+        if rarer < self.few_each or n_eff < few:
             return "too few to say"
         return "indicative" if n_eff < self.enough else "enough"
 

@@ -72,7 +72,7 @@ def _mixture_quantile(weights: Floats, means: Floats, deviations: Floats, probab
     normal = NormalDist()
     low = float((means - 10 * deviations).min())
     high = float((means + 10 * deviations).max())
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         below = sum(
             weight * normal.cdf((middle - mean) / deviation)
