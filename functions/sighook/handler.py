@@ -60,11 +60,25 @@ def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
         "repeated": run.count("repeated") + run.count("conflict"),
         "suppressed": dict(run.suppressed),
         "unpublished": run.unpublished,
+        "arms": {arm.name: _arm(arm) for arm in run.arms},
         "keys": [one.client_order_id for one in run.posted if one.decision.is_sent],
     }
     log.info("Run completed", extra={name: value for name, value in reply.items() if name != "run"})
-    counts: dict[str, float] = {"RunsCompleted": 1, "SignalsSent": reply["sent"]}
+    counts: dict[str, float] = {
+        "RunsCompleted": 1,
+        "SignalsSent": reply["sent"],
+        "SymbolsSkipped": len(run.skipped),
+    }
     if run.invalid_parameters is not None:
         counts["ParametersInvalid"] = 1
     emit_counts(collaborators.metrics(), counts)
     return reply
+
+
+def _arm(arm: service.ArmRun) -> dict[str, Any]:
+    return {
+        "snapshot_id": str(arm.snapshot.snapshot_id),
+        "symbols_seen": arm.seen,
+        "sent": arm.count("stored"),
+        "suppressed": dict(arm.suppressed),
+    }

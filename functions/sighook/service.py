@@ -8,6 +8,7 @@ under the same keys, and nothing is published twice.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,21 +30,13 @@ from linkage.domain.errors import (
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, ClientOrderId, RunId
 from linkage.domain.keys import OrderIntent, make_client_order_id
-from linkage.domain.snapshots import Snapshot, make_run_id
+from linkage.domain.snapshots import MAIN_ARM, Snapshot, make_run_id
 from linkage.domain.times import iso_utc
 from linkage.ports import Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
-from linkage.strategy.plugin import (
-    Decided,
-    Decision,
-    Strategy,
-    StrategyParameters,
-    last_close,
-    sent_signals,
-)
+from linkage.strategy.arms import Arm, candles_of, choose_arm, default_arms, parse_arms
+from linkage.strategy.plugin import Decided, Decision, Strategy, last_close, sent_signals
 from linkage.strategy.state import StrategyState
 
-ARM = "main"
-PROPENSITY = Decimal(1)
 POSTS_AT_ONCE = 8
 EARLY = timedelta(minutes=1)
 """A schedule fires a little before or after its time; this much early is still its time."""
@@ -124,25 +117,84 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
-    """The run came to its end.
+class ArmRun:
+    """What one arm did in a run: the content of its run record.
 
     Attributes:
-        posted: every signal, suppressed ones too. unpublished: suppressed ones beyond the bound.
+        run_id: of this arm's part of the run.
+        posted: its signals, suppressed ones too.
+        skipped: symbol to reason. seen: how many symbols were computed.
+        suppressed: guardrail to number, unpublished ones too.
     """
 
+    name: str
     run_id: RunId
     snapshot: Snapshot
     posted: Sequence[Posted]
     skipped: Mapping[str, str]
     seen: int
     suppressed: Mapping[str, int]
-    unpublished: int
-    invalid_parameters: InvalidParameters | None
 
     def count(self, outcome: str, *, sent: bool = True) -> int:
         """Return how many signals had this outcome; ``sent`` leaves out the suppressed ones."""
         return sum(1 for one in self.posted if one.outcome == outcome and (one.decision.is_sent or not sent))
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The run came to its end.
+
+    Attributes:
+        run_id: of the whole run, which is the arm ``main``'s too.
+        arms: what each arm did, sorted by name; one where the document has no arms.
+        unpublished: suppressed signals beyond the bound.
+    """
+
+    run_id: RunId
+    arms: Sequence[ArmRun]
+    unpublished: int
+    invalid_parameters: InvalidParameters | None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot of the arm ``main``, or of the first one where none has that name."""
+        return next((arm.snapshot for arm in self.arms if arm.name == MAIN_ARM), self.arms[0].snapshot)
+
+    @property
+    def posted(self) -> Sequence[Posted]:
+        """Every signal of every arm."""
+        return [one for arm in self.arms for one in arm.posted]
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Symbol to the reason why it was not computed."""
+        return {symbol: reason for arm in self.arms for symbol, reason in arm.skipped.items()}
+
+    @property
+    def seen(self) -> int:
+        """How many symbols were computed."""
+        return sum(arm.seen for arm in self.arms)
+
+    @property
+    def suppressed(self) -> Mapping[str, int]:
+        """Guardrail to number of signals."""
+        return _counted(
+            name for arm in self.arms for name, many in arm.suppressed.items() for _ in range(many)
+        )
+
+    def count(self, outcome: str, *, sent: bool = True) -> int:
+        """Return how many signals had this outcome; ``sent`` leaves out the suppressed ones."""
+        return sum(arm.count(outcome, sent=sent) for arm in self.arms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One arm in one run, once it has decided."""
+
+    arm: Arm
+    run_id: RunId
+    snapshot: Snapshot
+    decided: Decided
 
 
 def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Completed | NotRun:
@@ -154,67 +206,126 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
     """
     started_at = ports.clock.now()
     strategy = deployment.strategy
-    text, version = ports.states.load(strategy.name, ARM)
+    text, version = ports.states.load(strategy.name, MAIN_ARM)
     kept = RunState.model_validate_json(text) if text else RunState()
     document = ports.parameters.document()
-    parameters, document, invalid = _effective(strategy, document, kept)
-    closed = last_close(scheduled_at, parameters.interval_seconds)
+    arms, document, invalid = _effective(strategy, document, kept)
+    closed = last_close(scheduled_at, arms[0].parameters.interval_seconds)
     if kept.attempted_at == closed and kept.document != document:
         # A half-finished run goes on with the parameters it began with, else its keys would be others.
-        parameters, document, _ = _effective(strategy, kept.document, kept)
+        arms, document, _ = _effective(strategy, kept.document, kept)
 
-    reason = _why_not(scheduled_at, started_at, closed, kept, parameters, deployment)
+    reason = _why_not(scheduled_at, started_at, closed, kept, arms[0].parameters.interval_seconds, deployment)
     if reason is not None:
         return NotRun(reason, (started_at - scheduled_at).total_seconds())
 
-    snapshot = strategy.snapshot(parameters, symbols=_spelt(deployment.symbols))
-    if kept.snapshot_id != snapshot.snapshot_id:
-        _publish_snapshot(snapshot, ports)
-    run_id = make_run_id(strategy.name, scheduled_at)
-    symbols = _symbols(deployment.symbols) or ports.market.symbols()
-    candles = ports.market.candles(
-        symbols, as_of=closed, bars=parameters.bars, interval_seconds=parameters.interval_seconds
-    )
-    before = kept.strategy_state()
-    decided = strategy.decide(candles, before, parameters, closed)
+    symbols_setting = _spelt(deployment.symbols)
+    snapshots = {
+        arm.name: strategy.snapshot(arm.parameters, symbols=symbols_setting, label=arm.label) for arm in arms
+    }
+    for snapshot in snapshots.values():
+        if snapshot.snapshot_id not in kept.published:
+            _publish_snapshot(snapshot, ports)
 
-    published, unpublished = _bounded(decided.decisions, deployment.max_suppressed_per_run)
-    signals = [make_signal(one, snapshot, run_id, deployment) for one in published]
-    posted = _post(list(zip(published, signals, strict=True)), ports)
-    undelivered = [one for one in posted if one.outcome == "undelivered"]
-    completed = Completed(
-        run_id=run_id,
-        snapshot=snapshot,
-        posted=posted,
-        skipped=decided.skipped,
-        seen=decided.seen,
-        suppressed=_by_guardrail(decided),
-        unpublished=unpublished,
-        invalid_parameters=invalid,
+    before = kept.strategy_state()
+    turns = _decide(arms, snapshots, before, scheduled_at, closed, deployment, ports)
+    after = _state_after(before, turns, closed)
+    decisions = [(turn, one) for turn in turns for one in turn.decided.decisions]
+    shown, unpublished = _bounded(decisions, deployment.max_suppressed_per_run)
+    posted = _post(
+        [(one, make_signal(one, turn.snapshot, turn.run_id, deployment, turn.arm)) for turn, one in shown],
+        ports,
     )
+    undelivered = [one for one in posted if one.outcome == "undelivered"]
+    remembered = _Remembered(strategy.name, closed, document, snapshots, version)
     if undelivered:
         delivered = tuple(one.decision for one in posted if one.outcome not in ("undelivered", "refused"))
-        state = before.with_signals(sent_signals(delivered), None)
-        _save(strategy.name, state, closed, document, snapshot, version, ports)
+        _save(before.with_signals(sent_signals(delivered), None), remembered, ports)
         raise DeliveryError(
             f"{len(undelivered)} of {len(posted)} signals got no answer: {undelivered[0].reason}"
         )
 
+    completed = Completed(
+        run_id=make_run_id(strategy.name, scheduled_at),
+        arms=[
+            ArmRun(
+                name=turn.arm.name,
+                run_id=turn.run_id,
+                snapshot=turn.snapshot,
+                posted=[each for each, (its, _) in zip(posted, shown, strict=True) if its is turn],
+                skipped=turn.decided.skipped,
+                seen=turn.decided.seen,
+                suppressed=_counted(one.guardrail for one in turn.decided.decisions if one.guardrail),
+            )
+            for turn in turns
+        ],
+        unpublished=unpublished,
+        invalid_parameters=invalid,
+    )
     _record_run(completed, strategy.name, scheduled_at, started_at, ports)
-    _save(strategy.name, decided.state, closed, document, snapshot, version, ports)
+    _save(after, remembered, ports)
     return completed
 
 
-def make_signal(decision: Decision, snapshot: Snapshot, run_id: UUID, deployment: Deployment) -> Signal:
-    """Return a decision as the canonical signal, under its deterministic key."""
+def _decide(
+    arms: Sequence[Arm],
+    snapshots: Mapping[str, Snapshot],
+    before: StrategyState,
+    scheduled_at: datetime,
+    closed: datetime,
+    deployment: Deployment,
+    ports: Ports,
+) -> list[_Turn]:
+    """Return what each arm decides on the symbols that are its own at this bar.
+
+    All arms share one state. The last signal of a symbol is a fact about the account, whichever arm made
+    it: with a state for each arm, one would sell in the bar after the other bought.
+    """
+    symbols = _symbols(deployment.symbols) or ports.market.symbols()
+    candles = ports.market.candles(
+        symbols,
+        as_of=closed,
+        bars=max(arm.parameters.bars for arm in arms),
+        interval_seconds=arms[0].parameters.interval_seconds,
+    )
+    strategy = deployment.strategy
+    own: dict[str, list[str]] = {arm.name: [] for arm in arms}
+    for symbol in (*candles.symbols, *candles.refused):
+        own[choose_arm(arms, strategy.name, symbol, closed).name].append(symbol)
+    return [
+        _Turn(
+            arm,
+            make_run_id(strategy.name, scheduled_at, arm.name),
+            snapshots[arm.name],
+            strategy.decide(
+                candles_of(candles, own[arm.name], arm.parameters.bars), before, arm.parameters, closed
+            ),
+        )
+        for arm in arms
+    ]
+
+
+def _state_after(before: StrategyState, turns: Sequence[_Turn], closed: datetime) -> StrategyState:
+    """Return the state after all arms. No two of them decide on one symbol."""
+    symbols = dict(before.symbols)
+    for turn in turns:
+        decided = turn.decided.state.symbols
+        symbols |= {name: known for name, known in decided.items() if known != before.symbols.get(name)}
+    return StrategyState(symbols, closed)
+
+
+def make_signal(
+    decision: Decision, snapshot: Snapshot, run_id: UUID, deployment: Deployment, arm: Arm | None = None
+) -> Signal:
+    """Return a decision as the canonical signal, under its deterministic key; without arms it is main's."""
     return Signal(
         client_order_id=key_of(decision, snapshot, deployment),
         snapshot_id=snapshot.snapshot_id,
         venue=deployment.venue,
         account=deployment.account,
         strategy=deployment.strategy.name,
-        arm=ARM,
-        propensity=PROPENSITY,
+        arm=MAIN_ARM if arm is None else arm.name,
+        propensity=Decimal(1) if arm is None else arm.share,
         run_id=run_id,
         symbol=decision.symbol,
         side=decision.side,
@@ -255,21 +366,21 @@ def key_of(decision: Decision, snapshot: Snapshot, deployment: Deployment) -> Cl
 
 def _effective(
     strategy: Strategy[Any], document: str | None, kept: RunState
-) -> tuple[StrategyParameters, str | None, InvalidParameters | None]:
-    """Return the parameters in force and their document: the operator's, if it is bad the last good one."""
+) -> tuple[Sequence[Arm], str | None, InvalidParameters | None]:
+    """Return the arms in force and their document: the operator's, if it is bad the last good one."""
     if document is None:
-        return strategy.parameters(), None, None
+        return default_arms(strategy), None, None
     try:
-        return strategy.parse(document), document, None
+        return parse_arms(strategy, document), document, None
     except ConfigurationError as error:
         problem = InvalidParameters(error.field, str(error))
     if kept.document is not None and kept.document != document:
         try:
-            return strategy.parse(kept.document), kept.document, problem
+            return parse_arms(strategy, kept.document), kept.document, problem
         except ConfigurationError:
             # It was good for an older version of the strategy.
-            return strategy.parameters(), None, problem
-    return strategy.parameters(), None, problem
+            return default_arms(strategy), None, problem
+    return default_arms(strategy), None, problem
 
 
 def _why_not(
@@ -277,12 +388,12 @@ def _why_not(
     now: datetime,
     closed: datetime,
     kept: RunState,
-    parameters: StrategyParameters,
+    interval_seconds: int,
     deployment: Deployment,
 ) -> Literal["late", "early", "repeated", "superseded"] | None:
     if scheduled_at - now > EARLY:
         return "early"
-    if not deployment.replay and now - scheduled_at > timedelta(seconds=parameters.interval_seconds):
+    if not deployment.replay and now - scheduled_at > timedelta(seconds=interval_seconds):
         return "late"
     if kept.completed_at is None or closed > kept.completed_at:
         return None
@@ -336,64 +447,75 @@ def _difference(key: ClientOrderId, signal: Signal, ports: Ports) -> dict[str, t
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _bounded(decisions: Iterable[Decision], limit: int) -> tuple[list[Decision], int]:
+def _bounded(
+    decisions: Sequence[tuple[_Turn, Decision]], limit: int
+) -> tuple[list[tuple[_Turn, Decision]], int]:
     """Return what is published, and how many suppressed ones are not: the strongest have precedence."""
-    decisions = list(decisions)
-    suppressed = [one for one in decisions if not one.is_sent]
+    suppressed = [one for _, one in decisions if not one.is_sent]
     ranked = sorted(suppressed, key=lambda one: (-max(one.buy_score, one.sell_score), one.symbol))
     dropped = {one.symbol for one in ranked[limit:]}
-    return [one for one in decisions if one.is_sent or one.symbol not in dropped], len(dropped)
+    return [each for each in decisions if each[1].is_sent or each[1].symbol not in dropped], len(dropped)
 
 
-def _by_guardrail(decided: Decided) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for one in decided.decisions:
-        if one.guardrail is not None:
-            counts[one.guardrail] = counts.get(one.guardrail, 0) + 1
-    return counts
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(names))
 
 
 def _record_run(
     completed: Completed, strategy: str, scheduled_at: datetime, started_at: datetime, ports: Ports
 ) -> None:
     ended_at = ports.clock.now()
-    record = RunRecord(
-        run_id=completed.run_id,
-        bot_id=FIRST_PARTY_BOT,
-        strategy=strategy,
-        arm=ARM,
-        snapshot_id=completed.snapshot.snapshot_id,
-        scheduled_at=scheduled_at,
-        started_at=started_at,
-        duration_ms=max(0, round((ended_at - started_at).total_seconds() * 1000)),
-        symbols_seen=completed.seen,
-        symbols_skipped=dict(completed.skipped),
-        signals_sent=completed.count("stored"),
-        signals_repeated=completed.count("repeated") + completed.count("conflict"),
-        signals_suppressed=dict(completed.suppressed),
+    for arm in completed.arms:
+        record = RunRecord(
+            run_id=arm.run_id,
+            bot_id=FIRST_PARTY_BOT,
+            strategy=strategy,
+            arm=arm.name,
+            arms=[each.name for each in completed.arms],
+            snapshot_id=arm.snapshot.snapshot_id,
+            scheduled_at=scheduled_at,
+            started_at=started_at,
+            duration_ms=max(0, round((ended_at - started_at).total_seconds() * 1000)),
+            symbols_seen=arm.seen,
+            symbols_skipped=dict(arm.skipped),
+            signals_sent=arm.count("stored"),
+            signals_repeated=arm.count("repeated") + arm.count("conflict"),
+            signals_suppressed=dict(arm.suppressed),
+        )
+        ports.store.put_run(str(arm.run_id), fact=record.fact_text(), received_at=ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What is kept of a run besides the strategy's own state."""
+
+    strategy: str
+    closed: datetime
+    document: str | None
+    snapshots: Mapping[str, Snapshot]
+    version: int
+
+
+def _save(state: StrategyState, run: _Remembered, ports: Ports) -> None:
+    kept = RunState.of(
+        state,
+        attempted_at=run.closed,
+        document=run.document,
+        snapshots={name: snapshot.snapshot_id for name, snapshot in run.snapshots.items()},
     )
-    ports.store.put_run(str(completed.run_id), fact=record.fact_text(), received_at=ended_at)
-
-
-def _save(
-    strategy: str,
-    state: StrategyState,
-    closed: datetime,
-    document: str | None,
-    snapshot: Snapshot,
-    version: int,
-    ports: Ports,
-) -> None:
-    kept = RunState.of(state, attempted_at=closed, document=document, snapshot_id=snapshot.snapshot_id)
     try:
         ports.states.save(
-            strategy, ARM, body=kept.model_dump_json(), version=version, saved_at=ports.clock.now()
+            run.strategy,
+            MAIN_ARM,
+            body=kept.model_dump_json(exclude_defaults=True),
+            version=run.version,
+            saved_at=ports.clock.now(),
         )
     except StateChangedError:
-        text, _ = ports.states.load(strategy, ARM)
+        text, _ = ports.states.load(run.strategy, MAIN_ARM)
         theirs = RunState.model_validate_json(text) if text else RunState()
         # The same run at the same instant, somewhere else: it posted the same signals and remembers the same.
-        if theirs.attempted_at != closed:
+        if theirs.attempted_at != run.closed:
             raise
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field
 
 from linkage.contracts.types import Name, UtcTime, Wire
+from linkage.domain.snapshots import MAIN_ARM
 from linkage.strategy.state import LastSignal, Side, StrategyState, SymbolState
 
 
@@ -35,13 +37,13 @@ class KeptSymbol(Wire):
 
 
 class RunState(Wire):
-    """What one strategy and arm remembers from run to run.
+    """What one strategy remembers from run to run, all of its arms together.
 
     Attributes:
         completed_at: clock of the last run that came to its end.
         attempted_at: clock of the last run that was begun and saved anything.
         document: the last parameter document that was valid; a later bad one does not displace it.
-        snapshot_id: the last snapshot that was published.
+        snapshot_id: the last published snapshot of the arm ``main``; arm_snapshots: of the others.
     """
 
     symbols: dict[Name, KeptSymbol] = Field(default_factory=dict)
@@ -49,6 +51,13 @@ class RunState(Wire):
     attempted_at: UtcTime | None = None
     document: str | None = None
     snapshot_id: UUID | None = None
+    arm_snapshots: dict[Name, UUID] = Field(default_factory=dict)
+
+    @property
+    def published(self) -> frozenset[UUID]:
+        """Every snapshot that the last run had, so that it is not published again."""
+        every = (self.snapshot_id, *self.arm_snapshots.values())
+        return frozenset(one for one in every if one is not None)
 
     def strategy_state(self) -> StrategyState:
         """Return the part that the strategy itself looks at."""
@@ -62,9 +71,14 @@ class RunState(Wire):
 
     @classmethod
     def of(
-        cls, state: StrategyState, *, attempted_at: datetime, document: str | None, snapshot_id: UUID
+        cls,
+        state: StrategyState,
+        *,
+        attempted_at: datetime,
+        document: str | None,
+        snapshots: Mapping[str, UUID],
     ) -> RunState:
-        """Return what is kept after a run."""
+        """Return what is kept after a run; ``snapshots`` by arm."""
         symbols = {
             symbol: KeptSymbol(
                 last=KeptSignal.of(known.last),
@@ -77,5 +91,6 @@ class RunState(Wire):
             completed_at=state.completed_at,
             attempted_at=attempted_at,
             document=document,
-            snapshot_id=snapshot_id,
+            snapshot_id=snapshots.get(MAIN_ARM),
+            arm_snapshots={arm: each for arm, each in sorted(snapshots.items()) if arm != MAIN_ARM},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -245,3 +246,98 @@ def test_every_posted_decision_can_be_recomputed_from_its_snapshot(world: World)
         assert decision is not None
         assert decision.side == body["side"]
         assert (str(decision.buy_score), str(decision.sell_score)) == (body["buy_score"], body["sell_score"])
+
+
+ARMS = EASY.replace(
+    "[weights]", "[arms.main]\nshare = 0.5\n[arms.other]\nshare = 0.5\ncooldown_bars = 1\n[weights]"
+)
+
+
+@pytest.fixture
+def two_arms(world: World) -> World:
+    world.parameters.text = ARMS
+    world.market.closes = {name: wave(name="A-USD") for name in (f"{letter}-USD" for letter in "ABCDEFGH")}
+    return world
+
+
+def runs_of(world: World) -> dict[str, dict[str, Any]]:
+    items = world.store.recent(["2026-11-22T12"])
+    return {(body := json.loads(item.body))["arm"]: body for item in items if item.kind == "run"}
+
+
+def test_each_symbol_is_decided_by_one_arm_and_its_signal_says_by_which(two_arms: World) -> None:
+    completed = two_arms.completed()
+
+    bodies = list(two_arms.sink.bodies.values())
+    assert len(bodies) == completed.seen == 8
+    assert {body["arm"] for body in bodies} == {"main", "other"}
+    assert {body["propensity"] for body in bodies} == {"0.5"}
+    by_arm = {arm.name: str(arm.snapshot.snapshot_id) for arm in completed.arms}
+    assert len(set(by_arm.values())) == 2
+    assert all(body["snapshot_id"] == by_arm[str(body["arm"])] for body in bodies)
+    snapshots = [item for item in two_arms.store.recent(["2026-11-22T12"]) if item.kind == "snapshot"]
+    assert len(snapshots) == 2
+
+
+def test_each_arm_has_a_run_record_with_its_own_counts(two_arms: World) -> None:
+    completed = two_arms.completed()
+
+    runs = runs_of(two_arms)
+    assert runs.keys() == {"main", "other"}
+    assert all(run["arms"] == ["main", "other"] for run in runs.values())
+    assert runs["main"]["run_id"] == str(completed.run_id) != runs["other"]["run_id"]
+    assert sum(run["signals_sent"] for run in runs.values()) == 8
+    run_ids = {str(body["run_id"]) for body in two_arms.sink.bodies.values()}
+    assert run_ids == {run["run_id"] for run in runs.values()}
+
+
+def test_a_run_with_arms_that_failed_half_way_chooses_the_same_arms_again(two_arms: World) -> None:
+    two_arms.sink.failures = {"B-USD", "C-USD"}
+    with pytest.raises(DeliveryError):
+        two_arms.run()
+    two_arms.sink.failures = set()
+    completed = two_arms.completed()
+
+    assert (completed.count("stored"), completed.count("repeated"), completed.count("conflict")) == (2, 6, 0)
+    assert len(two_arms.sink) == 8
+
+
+def test_all_arms_share_one_memory_of_the_last_signals(two_arms: World) -> None:
+    two_arms.completed()
+    text, _ = two_arms.states.load("matrix", "main")
+
+    assert text is not None
+    assert set(json.loads(text)["symbols"]) == set(two_arms.market.closes)
+
+
+def test_a_run_after_an_arm_was_removed_says_which_arms_are_left(two_arms: World) -> None:
+    two_arms.completed()
+    two_arms.parameters.text = EASY
+    two_arms.market.end = later(1)
+    two_arms.clock.advance(timedelta(minutes=5))
+    two_arms.completed(1)
+
+    assert runs_of(two_arms)["main"]["arms"] == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ("rsy_buy = 30", "rsy_buy"),
+        ('rsi_buy = "30"', "rsi_buy"),
+        ("rsi_buy = 130", "rsi_buy"),
+        (ARMS.replace("cooldown_bars = 1", "cooldown_bars = -1"), "arms.other.cooldown_bars"),
+    ],
+)
+def test_whatever_is_wrong_with_a_document_the_last_good_one_stays_in_force(
+    world: World, document: str, field: str
+) -> None:
+    first = world.completed()
+    world.parameters.text = document
+    world.market.end = later(1)
+    world.clock.advance(timedelta(minutes=5))
+    second = world.completed(1)
+
+    assert second.invalid_parameters is not None
+    assert second.invalid_parameters.field == field
+    assert second.snapshot.snapshot_id == first.snapshot.snapshot_id
