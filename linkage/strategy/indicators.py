@@ -210,7 +210,7 @@ def ema(values: Floats, period: int, *, start: int = 0) -> Floats:
     result[first] = present
     factor = 2.0 / (period + 1)
     for bar in range(first + 1, len(values)):
-        # In this form the mean of a price that does not move is that price, to the bit.
+        # In this form a price that is equal to its mean leaves the mean alone, to the bit.
         present += factor * (values[bar] - present)
         result[bar] = present
     return result

@@ -66,3 +66,39 @@ def test_a_price_that_never_moved_has_an_rsi_of_50() -> None:
     flat = np.full((40, 1), 3.0)
 
     assert indicators.rsi(flat, 14)[-1, 0] == 50.0
+
+
+@pytest.mark.parametrize("keep", [1, 2, 41, BARS, BARS + 5])
+def test_the_last_bars_alone_are_the_same_to_the_bit_as_in_the_whole_series(keep: int) -> None:
+    def every(keep: int | None) -> list[Floats]:
+        strengths, ranges = indicators.rsi_and_atr(HIGHS, LOWS, CLOSES, 14, 9, keep=keep)
+        return [
+            *indicators.bollinger(CLOSES, 20, 2.0, keep=keep),
+            *indicators.macd(CLOSES, 12, 26, 9, keep=keep),
+            strengths,
+            ranges,
+            indicators.rsi(CLOSES, 14, keep=keep),
+            indicators.atr(HIGHS, LOWS, CLOSES, 9, keep=keep),
+            indicators.roc(CLOSES, 4, keep=keep),
+            indicators.rolling_mean(VOLUMES, 20, keep=keep),
+            indicators.previous_highest(HIGHS, 20, keep=keep),
+        ]
+
+    for whole, last in zip(every(None), every(keep), strict=True):
+        np.testing.assert_array_equal(whole[-keep:], last)
+
+
+def test_what_is_computed_in_one_pass_is_what_each_gives_alone_to_the_bit() -> None:
+    strengths, ranges = indicators.rsi_and_atr(HIGHS, LOWS, CLOSES, 14, 9)
+    macd, fast = indicators.macd(CLOSES, 12, 26, 9), indicators.ema(CLOSES, 12, start=14)
+
+    np.testing.assert_array_equal(strengths, indicators.rsi(CLOSES, 14))
+    np.testing.assert_array_equal(ranges, indicators.atr(HIGHS, LOWS, CLOSES, 9))
+    np.testing.assert_array_equal(macd.line, fast - indicators.ema(CLOSES, 26))
+    np.testing.assert_array_equal(macd.signal, indicators.ema(macd.line, 9, start=25))
+
+
+def test_a_price_that_does_not_move_has_no_macd_at_all() -> None:
+    macd = indicators.macd(np.full((200, 2), 100.0), 12, 26, 9)
+
+    assert set(macd.line[-1]) == set(macd.signal[-1]) == {0.0}
