@@ -74,12 +74,18 @@ def test_the_universe_and_the_code_change_the_snapshot(monkeypatch: pytest.Monke
 
 def test_spelling_and_order_do_not_change_the_snapshot() -> None:
     spellings = [
-        "rsi_buy = 30\nroc_buy = 1.50\nexclusions = ['B-USD', 'A-USD']\nscore_buy_target = 5.50\n"
-        "hysteresis = 0.20\n",
-        "exclusions = ['A-USD', 'B-USD']\nscore_buy_target = 5.5\nroc_buy = 1.5\nrsi_buy = 30.0\n"
-        "hysteresis = '0.2'\n",
-        '{"rsi_buy": 3e1, "roc_buy": 1.5, "exclusions": ["A-USD", "B-USD"], "score_buy_target": "5.50",'
-        '"hysteresis": 2e-1}',
+        (
+            "rsi_buy = 30\nroc_buy = 1.50\nexclusions = ['B-USD', 'A-USD']\nscore_buy_target = 5.50\n"
+            "hysteresis = 0.20\n"
+        ),
+        (
+            "exclusions = ['A-USD', 'B-USD']\nscore_buy_target = 5.5\nroc_buy = 1.5\nrsi_buy = 30.0\n"
+            "hysteresis = '0.2'\n"
+        ),
+        (
+            '{"rsi_buy": 3e1, "roc_buy": 1.5, "exclusions": ["A-USD", "B-USD"], "score_buy_target": "5.50",'
+            '"hysteresis": 2e-1}'
+        ),
     ]
 
     assert len({MATRIX.snapshot(MATRIX.parse(one), symbols="*").snapshot_id for one in spellings}) == 1
