@@ -11,6 +11,7 @@ from linkage.domain.facts import (
     FactBatch,
     KeptEvent,
     LedgerHealth,
+    LotsMatched,
     Recorded,
     RecordedOrder,
     Resolved,
@@ -176,6 +177,18 @@ class TradeLedger(Protocol):
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, what it cannot look for included."""
+        ...
+
+    def match_lots(self, *, seconds: float) -> LotsMatched:
+        """Bring lots and episodes up to date with the orders that changed since the last time.
+
+        Args:
+            seconds: after which no further part is begun; what is left comes the next time.
+        """
+        ...
+
+    def rewind_lots(self, since: datetime) -> None:
+        """Let the next ``match_lots`` begin with what changed since a moment, aware UTC."""
         ...
 
     def maintain(self, window: Window) -> LedgerHealth:

@@ -47,7 +47,10 @@ def sweep(event: Event, _context: object) -> dict[str, Any]:
     An operator may ask for another repair instead: ``{"relink_since": iso, "after"?: order_id}`` or
     ``{"retry_quarantined": id | "all", "after"?: id}``. Each does a part; ``next`` of the reply asks for the
     one after it, and is null at the end. ``{"dismiss_quarantined": id, "reason": text}`` puts one away.
+    ``{"match_lots": true}`` brings lots up to date and does nothing else.
     """
+    if "match_lots" in event:
+        return {"lots": _match_lots()}
     if "relink_since" in event:
         return _relink(event)
     if "retry_quarantined" in event:
@@ -58,7 +61,7 @@ def sweep(event: Event, _context: object) -> dict[str, Any]:
     _tell(swept.outcome, OldestUnarchivedSeconds=swept.oldest_unarchived_seconds)
     reply = {"archived": swept.archived, "linked": len(swept.outcome.made)}
     collaborators.logger().info("Ledger swept", extra=reply)
-    return reply
+    return {**reply, "lots": _match_lots()}
 
 
 def maintain(_event: Event, _context: object) -> dict[str, Any]:
@@ -69,8 +72,20 @@ def maintain(_event: Event, _context: object) -> dict[str, Any]:
     return {"dispositions": health.counts, "quarantined": health.quarantined}
 
 
+def _match_lots() -> dict[str, Any]:
+    matched = service.match_lots(collaborators.ports())
+    reply = {"orders": matched.orders, "books": matched.books, "further": matched.further}
+    collaborators.logger().info("Lots matched", extra=reply)
+    if matched.failed:
+        collaborators.logger().error("Books not matched", extra={"books": list(matched.failed)[:20]})
+    return {**reply, "failed": list(matched.failed)}
+
+
 def _relink(event: Event) -> dict[str, Any]:
     after = event.get("after")
+    if after is None:
+        # Links decide which book an order is in.
+        collaborators.ports().ledger.rewind_lots(parse_utc(event["relink_since"]))
     done = repair.relink(parse_utc(event["relink_since"]), collaborators.ports(), after=after)
     _tell(done.outcome)
     reply = repair.describe_relinked(done)

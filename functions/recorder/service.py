@@ -22,6 +22,7 @@ from linkage.domain.facts import (
     FactBatch,
     LedgerHealth,
     LinkMade,
+    LotsMatched,
     MissingSignal,
     QuarantinedEvent,
     Recorded,
@@ -36,6 +37,7 @@ SWEEP_CHUNK = 500
 BACKLOG_LIMIT = 5_000
 BACKLOG_PART = 500
 MAINTAIN_WINDOW = timedelta(hours=6)
+LOTS_SECONDS = 120.0
 
 _PART_OF_KIND = {
     "signal": "signals",
@@ -230,6 +232,15 @@ def resolve_orders(order_ids: Sequence[OrderId], ports: Ports) -> Outcome:
         store = None if outcome.store_unavailable else ports.store
         outcome += _link(Touched(order_ids=part), store, ports)
     return outcome
+
+
+def match_lots(ports: Ports) -> LotsMatched:
+    """Bring lots and episodes up to date with the orders that changed since the last time.
+
+    Raises:
+        LedgerUnavailableError: the next time begins where this one did.
+    """
+    return ports.ledger.match_lots(seconds=LOTS_SECONDS)
 
 
 def maintain(ports: Ports) -> LedgerHealth:

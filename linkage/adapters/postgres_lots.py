@@ -20,11 +20,13 @@ from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
+import psycopg
 from psycopg.rows import namedtuple_row
 
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.domain.executions import Execution, FillFact, OrderTerms, Rate, net_executions
-from linkage.domain.lots import BookRules, BookState, Episode, LotsMatched, Matched, OpenLot, match
+from linkage.domain.facts import LotsMatched
+from linkage.domain.lots import BookRules, BookState, Episode, Matched, OpenLot, match
 
 MATCH_SECONDS = 45.0
 CHANGED_ORDERS = 5_000
@@ -181,6 +183,8 @@ ORDER BY r.venue, r.symbol, r.told_at DESC
 """
 
 Columns = tuple[tuple[LiteralString, LiteralString], ...]
+Place = tuple[str, datetime, list[str]]
+"""A book, the earliest moment that may have changed in it, and the orders because of which."""
 
 ALLOCATIONS: Columns = (
     ("book", "text"), ("symbol", "text"), ("quote_currency", "text"), ("kind", "text"),
@@ -316,12 +320,12 @@ class PostgresLots:
         safe -= OVERLAP
         since, after, *reasons = self._run(lambda connection: connection.execute(_PROGRESS).fetchone())
         since = since or BEGINNING
-        orders, books, further = 0, set[str](), True
+        orders, books, failed, further = 0, set[str](), list[str](), True
         while further and time.monotonic() < end:
             changed = self._run(partial(_changed, since=since, after=after, reasons=reasons))
             places = self._run(partial(_places, order_ids=[order_id for _, order_id in changed]))
             for batch in _batches(places):
-                self._run(partial(_match_books, places=batch))
+                failed += self._match_books(batch)
             further = len(changed) == CHANGED_ORDERS
             if changed:
                 since, after = changed[-1]
@@ -329,7 +333,18 @@ class PostgresLots:
             self._run(partial(_keep, progress=(since, after) if further and since < safe else (safe, "")))
             orders += len(changed)
             books.update(book for book, _, _ in places)
-        return LotsMatched(orders, len(books), further)
+        return LotsMatched(orders, len(books), further, sorted(set(failed)))
+
+    def _match_books(self, places: Sequence[Place]) -> Sequence[str]:
+        """Match books and return those that cannot be: one of them must not hold up its neighbours."""
+        try:
+            self._run(partial(_match_books, places=places))
+        except (ArithmeticError, psycopg.DataError, psycopg.IntegrityError):
+            if len(places) == 1:
+                return [places[0][0]]
+            middle = len(places) // 2
+            return [*self._match_books(places[:middle]), *self._match_books(places[middle:])]
+        return ()
 
     def rewind(self, since: datetime | None) -> None:
         """Let everything that changed since a moment, or ever, be matched anew; see the port."""
@@ -371,20 +386,18 @@ def _keep(connection: Connection, *, progress: tuple[datetime, str]) -> None:
     )
 
 
-def _places(connection: Connection, order_ids: Sequence[str]) -> list[tuple[str, datetime, list[str]]]:
+def _places(connection: Connection, order_ids: Sequence[str]) -> list[Place]:
     """Return (book, earliest moment, orders) of every book that these orders were or are in."""
     if not order_ids:
         return []
-    rows: list[tuple[str, datetime, list[str]]] = connection.execute(
-        _PLACES, {"ids": sorted(set(order_ids))}
-    ).fetchall()
+    rows: list[Place] = connection.execute(_PLACES, {"ids": sorted(set(order_ids))}).fetchall()
     return rows
 
 
 def _batches(
-    places: Sequence[tuple[str, datetime, list[str]]],
-) -> Iterable[list[tuple[str, datetime, list[str]]]]:
-    batch: list[tuple[str, datetime, list[str]]] = []
+    places: Sequence[Place],
+) -> Iterable[list[Place]]:
+    batch: list[Place] = []
     for place in places:
         batch.append(place)
         if sum(len(orders) for _, _, orders in batch) >= BATCH_ORDERS:
@@ -394,7 +407,7 @@ def _batches(
         yield batch
 
 
-def _match_books(connection: Connection, places: Sequence[tuple[str, datetime, list[str]]]) -> None:
+def _match_books(connection: Connection, places: Sequence[Place]) -> None:
     with connection.transaction():
         books = [book for book, _, _ in places]
         connection.execute(_LOCK, {"books": books})

@@ -169,3 +169,19 @@ class LedgerHealth:
     executed_linkage_rate: float | None = None
     oldest_pending_seconds: float = 0.0
     quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LotsMatched:
+    """What the upkeep of lots did.
+
+    Attributes:
+        orders: that had changed. books: that were matched.
+        further: there is more to do.
+        failed: books that could not be matched; they are as they were.
+    """
+
+    orders: int = 0
+    books: int = 0
+    further: bool = False
+    failed: Sequence[str] = ()

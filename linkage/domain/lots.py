@@ -221,15 +221,6 @@ class Matched:
     state: BookState = field(default_factory=BookState)
 
 
-@dataclass(frozen=True, slots=True)
-class LotsMatched:
-    """What a part of the ledger's upkeep did: changed orders, books matched; ``further``: there is more."""
-
-    orders: int
-    books: int
-    further: bool
-
-
 def in_order(executions: Iterable[Execution], position_side: PositionSide) -> list[Execution]:
     """Return executions in the order in which a book takes them: by time, what opens before what closes."""
     opening = {"long": "buy", "short": "sell"}.get(position_side)

@@ -13,6 +13,7 @@ from linkage.domain.facts import (
     FactBatch,
     KeptEvent,
     LedgerHealth,
+    LotsMatched,
     Recorded,
     RecordedOrder,
     Resolved,
@@ -174,6 +175,8 @@ class FakeLedger:
     health: LedgerHealth = field(default_factory=LedgerHealth)
     orders: list[RecordedOrder] = field(default_factory=list)
     kept: list[KeptEvent] = field(default_factory=list)
+    lots: LotsMatched = field(default_factory=LotsMatched)
+    lots_since: datetime | None = None
 
     def __len__(self) -> int:
         return sum(len(batch) for batch in self.recorded)
@@ -222,6 +225,14 @@ class FakeLedger:
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """See ``ports.TradeLedger``."""
         return [item for item in items if item.body not in self.archived]
+
+    def match_lots(self, *, seconds: float) -> LotsMatched:
+        """See ``ports.TradeLedger``."""
+        return self.lots
+
+    def rewind_lots(self, since: datetime) -> None:
+        """See ``ports.TradeLedger``."""
+        self.lots_since = since
 
     def maintain(self, window: Window) -> LedgerHealth:
         """See ``ports.TradeLedger``."""

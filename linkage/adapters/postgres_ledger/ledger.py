@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
@@ -16,6 +16,7 @@ from linkage.domain.facts import (
     KeptEvent,
     LedgerHealth,
     LinkMade,
+    LotsMatched,
     MissingSignal,
     QuarantinedEvent,
     Recorded,
@@ -27,6 +28,9 @@ from linkage.domain.facts import (
 )
 from linkage.domain.ids import BotId, ClientOrderId, OrderId
 from linkage.ports import HotItem
+
+if TYPE_CHECKING:
+    from linkage.adapters.postgres_lots import PostgresLots
 
 _PARTS = ("fills", "order_events", "signals", "snapshots", "runs", "bots", "switches")
 _SOURCE_OF_PART = {"fills": "fills", "order_events": "fills"}
@@ -136,11 +140,25 @@ class PostgresLedger:
             return [*self.missing_facts(items[:middle]), *self.missing_facts(items[middle:])]
         return [item for number, item in enumerate(items) if number in absent]
 
+    def match_lots(self, *, seconds: float) -> LotsMatched:
+        """Bring lots and episodes up to date; see ``ports.TradeLedger``."""
+        return self._lots().match_lots(seconds=seconds)
+
+    def rewind_lots(self, since: datetime) -> None:
+        """Let the next ``match_lots`` begin with what changed since a moment."""
+        self._lots().rewind(since)
+
     def maintain(self, window: Window) -> LedgerHealth:
         """Measure the executed orders of a window, test orders left out, and the quarantine."""
         return self.connection.run(
             lambda connection: _health(connection, window), deadline_seconds=_PATIENT_SECONDS
         )
+
+    def _lots(self) -> PostgresLots:
+        # Only the sweep needs it; the function that records fills shall not pay for its import.
+        from linkage.adapters.postgres_lots import PostgresLots
+
+        return PostgresLots(self.connection)
 
     def _record_in_parts(self, batch: FactBatch, error: psycopg.Error) -> Recorded:
         rows = [(part, text) for part in _PARTS for text in getattr(batch, part)]

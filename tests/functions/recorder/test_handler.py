@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from linkage.domain.facts import (
     FactBatch,
     LedgerHealth,
     LinkMade,
+    LotsMatched,
     MissingSignal,
     Recorded,
     Resolved,
@@ -175,8 +177,28 @@ def test_a_sweep_tells_how_old_the_oldest_unarchived_item_was(
 ) -> None:
     key, stored = signal(our_key())
     store.put_signal(key, fact=stored.fact_text(), meaning="m", disposition="sent", received_at=NOW)
-    assert handler.sweep({}, None) == {"archived": 1, "linked": 0}
+    reply = handler.sweep({}, None)
+    assert (reply["archived"], reply["linked"]) == (1, 0)
     assert counted(lines()) == {"OldestUnarchivedSeconds": 0}
+
+
+def test_a_sweep_brings_lots_up_to_date_and_names_the_books_that_could_not_be_matched(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ledger.lots = LotsMatched(orders=3, books=2, failed=["grid/x"])
+    matched = {"orders": 3, "books": 2, "further": False, "failed": ["grid/x"]}
+    assert handler.sweep({}, None)["lots"] == matched
+    assert handler.sweep({"match_lots": True}, None) == {"lots": matched}
+    named = [line["books"] for line in lines() if line.get("message") == "Books not matched"]
+    assert named == [["grid/x"], ["grid/x"]]
+
+
+def test_relinking_lets_lots_be_matched_from_the_same_moment_once(ledger: FakeLedger) -> None:
+    handler.sweep({"relink_since": "2026-11-01T00:00:00Z"}, None)
+    assert ledger.lots_since == datetime(2026, 11, 1, tzinfo=UTC)
+    ledger.lots_since = None
+    handler.sweep({"relink_since": "2026-11-01T00:00:00Z", "after": ORDER}, None)
+    assert ledger.lots_since is None
 
 
 def test_maintenance_publishes_what_the_alarms_read(
