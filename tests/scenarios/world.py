@@ -376,6 +376,10 @@ class World:
     def close(self) -> None:
         """Give the connections back."""
         self._restart()
+        self.look_away()
+
+    def look_away(self) -> None:
+        """Close the superuser's connection; the next look opens another."""
         if self._eyes is not None:
             self._eyes.close()
 

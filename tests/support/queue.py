@@ -76,11 +76,11 @@ class SqsQueue:
     def receive(self, chooser: random.Random, limit: int) -> list[Message]:
         """Take up to ``limit`` visible messages in any order; they turn invisible."""
         visible = [message for message in self.messages.values() if message.visible_at <= self.now]
-        chooser.shuffle(visible)
         taken: list[Message] = []
-        for message in visible:
-            if len(taken) == limit:
-                break
+        while visible and len(taken) < limit:
+            place = chooser.randrange(len(visible))
+            visible[place], visible[-1] = visible[-1], visible[place]
+            message = visible.pop()
             if self._is_dead(message):
                 continue
             message.receive_count += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from linkage.adapters.postgres_ledger.ledger import record_statements
 from linkage.adapters.postgres_verify import verify
 from linkage.domain.facts import FactBatch
 from linkage.runtime.settings import DatabaseSettings
+from tests.support.concurrency import running, wait_until_blocked
 from tests.support.events import fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger, batch_of
 
@@ -44,37 +45,6 @@ def held(told: ToldLedger, statement: str, *parameters: object) -> Iterator[psyc
         connection.rollback()
 
 
-def wait_until_blocked(told: ToldLedger, number: int = 1) -> None:
-    """Return when that many sessions of the database wait for a lock."""
-    question = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = %s AND cardinality(pg_blocking_pids(pid)) > 0
-    """
-    while told.database.rows(question, told.database.name)[0][0] < number:
-        pass
-
-
-@contextmanager
-def running(work: Callable[[], object]) -> Iterator[list[Any]]:
-    """Do work in another thread and join it at the end; its result is the list's only element."""
-    results: list[Any] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001 - handed to the test
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield results
-    finally:
-        thread.join(timeout=60)
-    assert not failures, failures
-
-
 def assert_holds(told: ToldLedger) -> None:
     """Check all invariants of the ledger."""
     with connect(DatabaseSettings(**told.database.settings("reader"))) as connection:
@@ -89,7 +59,7 @@ def test_two_first_fills_of_one_order_at_the_same_instant_both_count(
         # The first recorder is stopped after its facts and its order, before it commits.
         record_statements(first, batch_of(fill(A, "t1")))
         with running(lambda: other.tell(fill(A, "t2"))):
-            wait_until_blocked(one)
+            wait_until_blocked(one.database)
             first.commit()
     assert one.order(A)["filled_quantity"] == 2
     assert_holds(one)
@@ -104,7 +74,7 @@ def test_a_signal_and_its_fill_that_commit_at_the_same_instant_meet(
         running(lambda: one.tell(fill(A, client_order_id=KEY))),
         running(lambda: other.tell(SIGNAL)),
     ):
-        wait_until_blocked(one, 2)
+        wait_until_blocked(one.database, 2)
         gate.rollback()
     assert one.link(A) is not None
     assert_holds(one)
@@ -120,7 +90,7 @@ def test_the_second_steps_of_a_signal_and_a_fill_wait_for_each_other(
         stale.execute(links.LOCK_FAMILY, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
         assert stale.execute(links.RESOLVE).fetchall() != []
         with running(lambda: other.tell(SIGNAL)) as resolved:
-            wait_until_blocked(one)
+            wait_until_blocked(one.database)
             stale.commit()
     assert [made.order_id for made in resolved[0].made] == [A]
     assert one.link(A) is not None
@@ -138,7 +108,7 @@ def test_a_parent_and_its_child_that_commit_at_the_same_instant_meet(
         running(lambda: one.tell(parent)),
         running(lambda: other.tell(child)),
     ):
-        wait_until_blocked(one, 2)
+        wait_until_blocked(one.database, 2)
         gate.rollback()
     assert (one.link(B) or {})["method"] == "parent"
     assert_holds(one)
