@@ -13,6 +13,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
+import cli.backtest
 import cli.bot
 import cli.deploy
 import cli.events
@@ -95,6 +96,7 @@ cli.trace.register(app)
 cli.sql.register(app)
 cli.events.register(app)
 cli.repair.register(app)
+cli.backtest.register(app)
 
 
 def main() -> None:

@@ -193,10 +193,11 @@ def _bars(
     candles = ports.market.candles(
         sorted(due), as_of=closed, bars=count, interval_seconds=venue.interval_seconds
     )
-    return {symbol: _series(candles, row, due[symbol]) for row, symbol in enumerate(candles.symbols)}
+    return {symbol: bars_of(candles, row, due[symbol]) for row, symbol in enumerate(candles.symbols)}
 
 
-def _series(candles: Candles, row: int, start: datetime) -> list[Bar]:
+def bars_of(candles: Candles, row: int, start: datetime) -> list[Bar]:
+    """Return the bars of one row that start at ``start`` or later, without what the market lacks."""
     length = timedelta(seconds=candles.interval_seconds)
     bars: list[Bar] = []
     for column, epoch in enumerate(candles.times):

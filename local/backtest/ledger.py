@@ -1,0 +1,117 @@
+"""A ledger for one backtest: PostgreSQL of its own, migrated like every other, gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from functions.migrate.service import migrate
+from linkage.adapters.postgres_connection import LedgerConnection
+from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.adapters.postgres_reader import PostgresLedgerReader
+from linkage.runtime.settings import DatabaseSettings
+from local.backtest.trials import Trial
+from local.postgres import HOST, PostgresServer
+
+DATABASE = "linkage"
+PATIENT_SECONDS = 120.0
+_INSERT = """
+INSERT INTO trials (strategy, params_hash, config_hash, data_hash, period_start, period_end, label, result,
+                    tried_at)
+VALUES (%(strategy)s, %(params_hash)s, %(config_hash)s, %(data_hash)s, %(start)s, %(end)s, %(label)s,
+        %(result)s, %(tried_at)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass
+class OwnLedger:
+    """The ledger of a backtest, through the same adapters as the deployed one's."""
+
+    server: PostgresServer
+    name: str
+    recorder: LedgerConnection
+    reader: LedgerConnection
+
+    @classmethod
+    def connect(cls, server: PostgresServer, name: str) -> OwnLedger:
+        """Return the ledger in a migrated database of a server."""
+        connections = (
+            LedgerConnection(
+                DatabaseSettings.model_validate(_settings(server, name, role)),
+                deadline_seconds=PATIENT_SECONDS,
+            )
+            for role in ("recorder", "reader")
+        )
+        return cls(server, name, *connections)
+
+    @property
+    def writing(self) -> PostgresLedger:
+        """What the recorder writes with."""
+        return PostgresLedger(self.recorder)
+
+    @property
+    def reading(self) -> PostgresLedgerReader:
+        """What the report reads with."""
+        return PostgresLedgerReader(self.reader)
+
+    def keep(self, trial: Trial) -> None:
+        """Write a trial down, unless it is there."""
+        values = {**trial.key, "label": trial.label, "config_hash": trial.config_hash}
+        values |= {"result": Jsonb(dict(trial.result)), "tried_at": trial.tried_at}
+        self.recorder.run(lambda connection: connection.execute(_INSERT, values))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query gives an operator."""
+        with psycopg.connect(self.dsn("sql_reader")) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.recorder.close()
+        self.reader.close()
+
+    def dsn(self, user: str) -> str:
+        """Return the connection string of a login."""
+        return self.server.dsn(user, self.name)
+
+
+@contextmanager
+def own_ledger() -> Iterator[OwnLedger]:
+    """Start PostgreSQL in a new folder, give its empty ledger, and remove both."""
+    folder = Path(tempfile.mkdtemp(prefix="linkage-backtest-"))
+    server = PostgresServer(folder / "postgres")
+    try:
+        server.start()
+        server.create_database(DATABASE)
+        with psycopg.connect(server.dsn("migrator", DATABASE)) as connection:
+            migrate(connection)
+        ledger = OwnLedger.connect(server, DATABASE)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settings(server: PostgresServer, name: str, role: str) -> Mapping[str, object]:
+    return {
+        "stage": "backtest",
+        "db_host": HOST,
+        "db_port": server.port,
+        "db_name": name,
+        "db_user": role,
+        "db_auth": "password",
+        "db_password": server.passwords[role],
+        "db_ca_file": str(server.ca_file),
+    }

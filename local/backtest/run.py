@@ -1,0 +1,122 @@
+"""A backtest from its request to its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from functions.report.rendering.render import RenderedReport, render
+from linkage.contracts.report import ReportDocument
+from linkage.domain.facts import Touched, Window
+from linkage.domain.times import iso_utc
+from local.backtest.history import History
+from local.backtest.ledger import OwnLedger
+from local.backtest.trading import Told, Traded, batches, spelt, trade
+from local.backtest.trials import Trial
+
+STAGE = "backtest"
+_COUNTS = """
+SELECT count(*) FILTER (WHERE executed), count(*) FILTER (WHERE disposition = 'linked'),
+       count(*) FILTER (WHERE executed AND side = 'sell')
+FROM order_dispositions
+"""
+_TRIGGERS = """
+SELECT coalesce(trigger_type, 'none'), count(*)
+FROM order_dispositions JOIN trade_strategy_link USING (order_id)
+WHERE disposition = 'linked' GROUP BY 1 ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a backtest.
+
+    Attributes:
+        result: the row of ``trials`` has it. report: of the whole period.
+    """
+
+    trial: Trial
+    result: Mapping[str, Any]
+    document: ReportDocument
+    report: RenderedReport
+
+    @property
+    def all_linked(self) -> bool:
+        """Tell whether every order that was executed is linked with its parameters."""
+        return bool(self.result["executed"] == self.result["linked"])
+
+
+def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) -> Outcome:
+    """Trade a history into a ledger, and read its report.
+
+    Args:
+        tried_at: stamped on the trial; nothing else depends on it.
+    """
+    traded = trade(history, told)
+    record(history, traded, ledger, told)
+    told("reading the report", 0, 1)
+    result = _result(history, traded, ledger)
+    trial = Trial(
+        strategy=history.strategy.name,
+        params_hash=history.snapshot.params_hash,
+        config_hash=history.snapshot.config_hash,
+        data_hash=history.data_hash,
+        start=history.start,
+        end=history.end,
+        result=result,
+        tried_at=tried_at,
+        label=history.snapshot.label,
+    )
+    ledger.keep(trial)
+    read = ledger.reading.report(Window(history.start, history.end))
+    # It says when it was read; of a backtest that is the end of its period, so that two of them are equal.
+    document = ReportDocument.model_validate({**read, "read_at": iso_utc(history.end)})
+    report = render(document, stage=STAGE)
+    told("reading the report", 1, 1)
+    return Outcome(trial, result, document, report)
+
+
+def record(history: History, traded: Traded, ledger: OwnLedger, told: Told) -> None:
+    """Record all facts and resolve all links, in batches, as the recorder does."""
+    writing = ledger.writing
+    parts = list(batches(history, traded))
+    touched = Touched()
+    for number, batch in enumerate(parts):
+        told("recording", number, len(parts))
+        recorded = writing.record(batch)
+        if recorded.quarantined:
+            raise AssertionError(f"the ledger refused a fact of ours: {recorded.quarantined[0].reason}")
+        writing.resolve(recorded.touched)
+        touched |= recorded.touched
+    told("recording", len(parts), len(parts))
+
+
+def files_of(outcome: Outcome) -> dict[str, str]:
+    """Return the report's files, by name. They are the same whenever the same thing is tried."""
+    document = outcome.document.model_dump(mode="json")
+    trial = {name: value for name, value in outcome.trial.document().items() if name != "tried_at"}
+    return {
+        "report.html": outcome.report.html,
+        "report.txt": outcome.report.text,
+        "report.json": json.dumps({"trial": trial, "report": document}, indent=2, ensure_ascii=False) + "\n",
+        **outcome.report.csv,
+    }
+
+
+def _result(history: History, traded: Traded, ledger: OwnLedger) -> dict[str, Any]:
+    ((executed, linked, exits),) = ledger.rows(_COUNTS)
+    return {
+        "symbols": list(history.candles.symbols),
+        "refused": dict(history.candles.refused),
+        "bars": history.bars,
+        "signals": sum(traded.sent.values()),
+        "suppressed": dict(sorted(traded.suppressed.items())),
+        "executed": executed,
+        "linked": linked,
+        "exits": exits,
+        "by_trigger": dict(ledger.rows(_TRIGGERS)),
+        "money": {quote: spelt(money) for quote, money in sorted(traded.money.items())},
+    }

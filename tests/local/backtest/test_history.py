@@ -1,0 +1,111 @@
+"""A backtest's parts are read and checked before anything is started, and hashed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from linkage.domain.errors import ConfigurationError, InvalidInputError
+from linkage.domain.paper import Rules
+from linkage.strategy.matrix import MATRIX
+from local.backtest.history import History, Request, open_history, parse_rules
+from local.demo.market import read_candles, write_file
+
+BAR = timedelta(minutes=5)
+LAST = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def opened(folder: Path, **changes: object) -> History:
+    return open_history(replace(Request(folder, MATRIX), **changes))  # type: ignore[arg-type]
+
+
+def test_without_a_period_every_bar_with_enough_before_it_has_a_decision(candle_folder: Path) -> None:
+    history = opened(candle_folder)
+
+    assert history.bars == 60 + 320 - 300 + 1
+    assert history.start == LAST - 80 * BAR
+    assert history.end == LAST + BAR
+    assert history.parameters == MATRIX.parameters()
+
+
+def test_a_period_is_half_open_and_cut_to_what_there_is(candle_folder: Path) -> None:
+    history = opened(candle_folder, start=LAST - 10 * BAR, end=LAST - 2 * BAR)
+    assert (history.bars, history.start, history.end) == (8, LAST - 10 * BAR, LAST - 2 * BAR)
+    assert int(history.candles.times[-1]) == int((LAST - 4 * BAR).timestamp())
+
+    history = opened(candle_folder, start=datetime(2020, 1, 1, tzinfo=UTC), end=LAST + timedelta(days=1))
+    assert (history.start, history.end) == (LAST - 80 * BAR, LAST + BAR)
+
+
+def test_a_period_without_a_bar_is_refused_with_the_possible_one(candle_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"possible from 2026-11-22T05:20 to before 2026-11-22T12:05"):
+        opened(candle_folder, start=LAST + BAR)
+    with pytest.raises(InvalidInputError, match="--from and --to"):
+        opened(candle_folder, start=LAST, end=LAST)
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ("score_buy_taget = 4.0", "score_buy_taget"),
+        ('rsi_buy = "35"', "rsi_buy"),
+        ("[weights]\nrsi = -1", "weights.rsi"),
+    ],
+)
+def test_wrong_parameters_are_refused_with_the_path_of_the_field(
+    candle_folder: Path, document: str, field: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        opened(candle_folder, document=document)
+    assert refused.value.field == field
+    assert field in str(refused.value)
+
+
+def test_a_folder_without_usable_candles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="is no folder"):
+        opened(tmp_path / "missing")
+    with pytest.raises(InvalidInputError, match="has no BASE-QUOTE"):
+        opened(tmp_path)
+
+
+def test_the_data_hash_changes_with_each_price_and_with_the_venue(
+    candle_folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(candle_folder, copy)
+    first = opened(candle_folder).data_hash
+    assert opened(copy).data_hash == first
+    assert opened(copy, document="score_buy_target = 4.0").data_hash == first
+
+    assert opened(copy, seed=2).data_hash != first
+    assert opened(copy, rules=Rules(taker_fee=Decimal("0.001"))).data_hash != first
+    symbol, bars = next(iter(read_candles(copy).items()))
+    bars[-1] = replace(bars[-1], volume="123.5")
+    write_file(copy / f"{symbol}_5m.csv.gz", bars)
+    assert opened(copy).data_hash != first
+
+
+def test_what_the_rules_of_a_venue_do_not_name_stays_as_it_is() -> None:
+    rules = parse_rules('taker_fee = 0.001\nresting_bars = 3\n[least_notional]\nUSDT = "5"')
+
+    assert rules == Rules(taker_fee=Decimal("0.001"), resting_bars=3, least_notional={"USDT": Decimal(5)})
+    assert parse_rules("") == Rules()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("fee = 1", "fee: no rule"),
+        ('spread = "wide"', "spread: "),
+        ("maker_fee =", "not TOML"),
+        ("[least_notional]\nUSD = true", "least_notional.USD: "),
+    ],
+)
+def test_wrong_rules_of_a_venue_are_refused_with_the_field(document: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse_rules(document)
