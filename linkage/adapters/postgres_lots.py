@@ -282,6 +282,34 @@ FROM episodes WHERE book = ANY (%(books)s::text[] COLLATE "C") AND closed_at IS 
 """
 
 
+_BOOKS: LiteralString = """
+SELECT o.book, array_agg(o.order_id)
+FROM lot_orders o JOIN (SELECT DISTINCT order_id FROM fills) f USING (order_id)
+GROUP BY o.book ORDER BY o.book
+"""
+_NAMES: Mapping[LiteralString, LiteralString] = {
+    "fifo_allocations": "concat_ws(' ', book, entry_order_id, exit_order_id)",
+    "episodes": "concat_ws(' ', book, episode_id)",
+    "fifo_open_lots": "concat_ws(' ', book, order_id)",
+    "fifo_unmatched_exits": "concat_ws(' ', book, order_id)",
+    "lot_books": "book",
+}
+
+
+def _difference(table: LiteralString) -> LiteralString:
+    """Return a query for (book, name) of the rows that are in the table and should not be, or vice versa."""
+    # The last price is the state of nothing: an order that is undone may leave it behind.
+    columns = [(name, kind) for name, kind in TABLES[table] if name != "last_price"]
+    names = ", ".join(name for name, _ in columns)
+    types = ", ".join(
+        name + " " + kind + (' COLLATE "C"' if kind == "text" else "") for name, kind in columns
+    )
+    told = " ".join(["SELECT", names, "FROM json_to_recordset(%(rows)s::json) AS r(", types, ")"])
+    stored = " ".join(["SELECT", names, "FROM", table, 'WHERE book = ANY (%(books)s::text[] COLLATE "C")'])
+    differing = f"(({told}) EXCEPT ALL ({stored})) UNION ALL (({stored}) EXCEPT ALL ({told}))"
+    return " ".join(["SELECT DISTINCT book,", _NAMES[table], "FROM (", differing, ") differing"])
+
+
 @dataclass(slots=True)
 class Plan:
     """What one book is matched from.
@@ -361,7 +389,12 @@ class PostgresLots:
 
 
 def _changed(
-    connection: Connection, *, since: datetime, after: str, reasons: Sequence[bool]
+    connection: Connection,
+    *,
+    since: datetime,
+    after: str,
+    reasons: Sequence[bool],
+    limit: int | None = CHANGED_ORDERS,
 ) -> list[tuple[datetime, str]]:
     """Return (moment, order) of the next changes."""
     parts = (_CHANGED_BY_BOTS, _CHANGED_BY_RATES, _CHANGED_BY_RULES)
@@ -374,7 +407,7 @@ def _changed(
             " GROUP BY at, order_id ORDER BY at, order_id LIMIT %(limit)s",
         ]
     )
-    parameters = {"since": since, "after": after, "limit": CHANGED_ORDERS}
+    parameters = {"since": since, "after": after, "limit": limit}
     rows: list[tuple[datetime, str]] = connection.execute(query, parameters).fetchall()
     return rows
 
@@ -392,6 +425,40 @@ def _places(connection: Connection, order_ids: Sequence[str]) -> list[Place]:
         return []
     rows: list[Place] = connection.execute(_PLACES, {"ids": sorted(set(order_ids))}).fetchall()
     return rows
+
+
+def compare(connection: Connection) -> tuple[int, Sequence[str]]:
+    """Match all books afresh and return how many rows that makes, and which of the stored ones differ.
+
+    Books whose orders changed since they were matched are left out: they are not up to date, and not wrong.
+
+    Args:
+        connection: as a role that may read everything, in a transaction that sees one moment.
+    """
+    since, after, *reasons = connection.execute(_PROGRESS).fetchone() or (None, "", False, False, False)
+    waiting: set[str] = set()
+    if since is not None:
+        changed = _changed(connection, since=since, after=after, reasons=reasons, limit=None)
+        waiting = {book for book, _, _ in _places(connection, [order_id for _, order_id in changed])}
+    books: list[Place] = [(book, BEGINNING, ids) for book, ids in connection.execute(_BOOKS).fetchall()]
+    rows, differing = 0, set[tuple[str, str]]()
+    for batch in _batches(books):
+        plans = {book: Plan(book, False, None, None, ids) for book, _, ids in batch}
+        work_out(connection, plans)
+        made = rows_of(plans.values())
+        rows += sum(map(len, made.values()))
+        for table in TABLES:
+            parameters = {"rows": _json(made[table]), "books": list(plans)}
+            differing |= set(connection.execute(_difference(table), parameters).fetchall())
+    known = {"books": [book for book, _, _ in books]}
+    differing |= set(
+        connection.execute(
+            'SELECT book, book FROM lot_books WHERE book <> ALL (%(books)s::text[] COLLATE "C")', known
+        ).fetchall()
+    )
+    if since is None:
+        return rows, ()
+    return rows, sorted(name for book, name in differing if book not in waiting)
 
 
 def _batches(

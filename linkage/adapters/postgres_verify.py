@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
+from linkage.adapters import postgres_lots
 from linkage.adapters.postgres_connection import Connection
 from linkage.adapters.postgres_ledger import derive, facts, links
 
 MAX_OFFENDERS = 100
+LOTS = "every lot, episode and unmatched exit is what the fills say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +139,6 @@ def verify(connection: Connection) -> Sequence[Check]:
             rows, offenders = (0, None) if row is None else row
             guilty = list(offenders or ())
             found.append(Check(name, int(rows), len(guilty), tuple(guilty[:MAX_OFFENDERS])))
+        lots, differing = postgres_lots.compare(connection)
+        found.append(Check(LOTS, lots, len(differing), tuple(differing[:MAX_OFFENDERS])))
     return found

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
 
-from linkage.adapters.postgres_connection import LedgerConnection
+from linkage.adapters import postgres_lots
+from linkage.adapters.postgres_connection import LedgerConnection, connect
 from linkage.adapters.postgres_lots import PostgresLots
+from linkage.adapters.postgres_verify import LOTS, verify
+from linkage.domain.lots import Matched, match
 from linkage.runtime.settings import DatabaseSettings
 from tests.support.events import NOW, SNAPSHOT_B, fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger, a_bot
@@ -86,6 +89,11 @@ def trade(number: int, side: str, quantity: str, price: str, minutes: float, **f
 
 
 A, B, C = native_id(1), native_id(2), native_id(3)
+OF_BOOK = (
+    "owner, venue, account, symbol, position_side, quantity_unit, base_currency, quote_currency,"
+    " last_executed_at, last_price, average_cash"
+)
+BOOK = "grid/coinbase/main/BTC-USD/long"
 
 
 def test_a_round_trip_becomes_a_lot_and_an_episode(ledger: Lots) -> None:
@@ -283,6 +291,63 @@ def test_open_lots_are_marked_at_the_latest_price_that_is_known(ledger: Lots) ->
     )
     (row,) = ledger.rows("open_lots")
     assert (row["open_pnl"], row["mark_source"]) == (D(-5), "coinbase 1m")
+
+
+def differing(ledger: Lots) -> Sequence[str]:
+    with connect(DatabaseSettings(**ledger.database.settings("reader"))) as connection:
+        (check,) = [check for check in verify(connection) if check.name == LOTS]
+    assert check.rows
+    return check.offenders
+
+
+@pytest.mark.parametrize(
+    ("tampering", "offender"),
+    [
+        ("UPDATE fifo_allocations SET net_pnl = net_pnl + 1", f"{BOOK} {A} {B}"),
+        ("DELETE FROM fifo_allocations", f"{BOOK} {A} {B}"),
+        ("UPDATE fifo_open_lots SET quantity = 7", f"{BOOK} {C}"),
+        ("UPDATE lot_books SET average_cash = 0", BOOK),
+        (f"INSERT INTO lot_books SELECT 'x', {OF_BOOK} FROM lot_books", "x"),
+    ],
+)
+def test_a_row_that_is_not_what_the_fills_say_is_named(ledger: Lots, tampering: str, offender: str) -> None:
+    ledger.tell(
+        trade(1, "buy", "1", "100", 0), trade(2, "sell", "1", "110", 5), trade(3, "buy", "1", "100", 6)
+    )
+    ledger.match()
+    ledger.grow_older()
+    assert differing(ledger) == ()
+
+    ledger.database.rows(tampering + " RETURNING 1")
+
+    assert differing(ledger) == (offender,)
+
+
+def test_a_book_that_waits_for_its_turn_is_not_wrong(ledger: Lots) -> None:
+    ledger.tell(trade(1, "buy", "1", "100", 0))
+    assert differing(ledger) == ()
+    ledger.match()
+
+    ledger.tell(trade(2, "sell", "1", "110", 5))
+
+    assert differing(ledger) == ()
+
+
+def test_a_book_that_cannot_be_matched_holds_up_no_other(
+    ledger: Lots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(executions: Any, position_side: Any, *, book: str, **rest: Any) -> Matched:
+        if "ETH" in book:
+            raise InvalidOperation
+        return match(executions, position_side, book=book, **rest)
+
+    monkeypatch.setattr(postgres_lots, "match", stumble)
+    ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "buy", "1", "100", 0, symbol="ETH-USD"))
+
+    matched = ledger.lots.match_lots(seconds=60)
+
+    assert matched.failed == ["grid/coinbase/main/ETH-USD/long"]
+    assert [row["book"] for row in ledger.rows("lot_books")] == [BOOK]
 
 
 @pytest.mark.parametrize("seed", range(3))
