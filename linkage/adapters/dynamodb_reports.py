@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from linkage.adapters.dynamodb_table import ConditionFailedError, store_errors
+from linkage.adapters.dynamodb_table import ConditionFailedError, put_once, store_errors
 from linkage.contracts import items
 from linkage.domain.canonical import sha256_hex
 from linkage.domain.times import iso_utc
@@ -33,13 +33,13 @@ class DynamoReportClaims:
             items.TTL_ATTRIBUTE: {"N": str(int((at + timedelta(days=items.REPORT_TTL_DAYS)).timestamp()))},
         }
         try:
-            with store_errors():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now",
-                    ExpressionAttributeValues={":now": {"N": str(int(at.timestamp()))}},
-                )
+            put_once(
+                self._client,
+                self._table,
+                item,
+                ConditionExpression=f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now",
+                ExpressionAttributeValues={":now": {"N": str(int(at.timestamp()))}},
+            )
         except ConditionFailedError:
             return False
         return True

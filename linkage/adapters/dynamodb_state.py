@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from linkage.adapters.dynamodb_table import ConditionFailedError, item_key, store_errors
+from linkage.adapters.dynamodb_table import ConditionFailedError, item_key, put_once, store_errors
 from linkage.contracts import items
 from linkage.domain.errors import StateChangedError
 from linkage.domain.times import iso_utc
@@ -112,8 +112,7 @@ class _VersionedItems:
             "received_at": {"S": iso_utc(at)},
         }
         try:
-            with store_errors():
-                self._client.put_item(TableName=self._table, Item=item, **condition)
+            put_once(self._client, self._table, item, **condition)
         except ConditionFailedError:
             raise StateChangedError(f"{pk} {sk} is no longer of version {version}") from None
 
