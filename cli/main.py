@@ -18,6 +18,7 @@ import cli.bot
 import cli.deploy
 import cli.events
 import cli.local
+import cli.params
 import cli.quarantine
 import cli.repair
 import cli.report
@@ -87,6 +88,7 @@ def options(
 
 app.add_typer(cli.local.app, name="local")
 app.add_typer(cli.bot.app, name="bot")
+app.add_typer(cli.params.app, name="params")
 app.add_typer(cli.switch.app, name="switch")
 app.add_typer(cli.secret.app, name="secret")
 app.add_typer(cli.quarantine.app, name="quarantine")

@@ -261,9 +261,11 @@ def health_metrics(health: LedgerHealth) -> dict[str, float]:
         "OrdersLost": count("lost", 0),
         "OrdersConflict": count("conflict", 0),
         "OrdersPending": count("pending", 0),
-        "ExpectedOrders": expected,
-        "ExecutedOrders": sum(health.counts.values()),
+        "ExecutedOrders": (executed := sum(health.counts.values())),
     }
+    if executed:
+        # The alarm on it asks whether orders execute of which none is expected; without any it has no say.
+        metrics["ExpectedOrders"] = expected
     if health.linkage_rate is not None and expected >= 20:
         metrics["LinkageRatePercent"] = 100 * health.linkage_rate
     if health.executed_linkage_rate is not None:

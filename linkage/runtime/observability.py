@@ -17,7 +17,7 @@ NAMESPACE = "linkage"
 PUBLISHED = frozenset(
     {
         "OrdersLost", "OrdersConflict", "LinkageRatePercent", "ExecutedLinkagePercent", "ExpectedOrders",
-        "ExecutedOrders", "OldestUnarchivedSeconds", "EventsQuarantined", "SnapshotChanged", "ReportsSent",
+        "OldestUnarchivedSeconds", "EventsQuarantined", "ParametersInvalid", "SnapshotChanged", "ReportsSent",
     }
 )  # fmt: skip
 """What an alarm or the dashboard reads. Each name is a series that costs money; ten are free."""

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from linkage.strategy.fields import Unit
 from linkage.strategy.plugin import ParameterGroup, StrategyParameters
 
-Period = Annotated[int, Field(ge=2, le=200)]
-Weight = Annotated[Decimal, Field(ge=0, le=100)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[float, Field(ge=0, le=1000)]
-Oscillator = Annotated[float, Field(ge=0, le=100)]
+Period = Annotated[int, Field(ge=2, le=200), Unit("bars")]
+Weight = Annotated[Decimal, Field(ge=0, le=100), Unit("score")]
+Fraction = Annotated[float, Field(ge=0, le=1), Unit("fraction")]
+Percent = Annotated[float, Field(ge=0, le=1000), Unit("percent")]
+Oscillator = Annotated[float, Field(ge=0, le=100), Unit("0 to 100")]
 
 
 def _sorted(symbols: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,15 +64,15 @@ class Parameters(StrategyParameters):
     bars: Annotated[int, Field(ge=60, le=2000)] = 300
 
     bollinger_period: Period = 20
-    bollinger_deviations: Annotated[float, Field(gt=0, le=10)] = 2.0
+    bollinger_deviations: Annotated[float, Field(gt=0, le=10), Unit("deviations")] = 2.0
     buy_band_width: Fraction = 0.03
     sell_band_width: Fraction = 0.01
     rsi_period: Period = 14
     rsi_buy: Oscillator = 35.0
     rsi_sell: Oscillator = 65.0
-    roc_period: Annotated[int, Field(ge=1, le=200)] = 4
+    roc_period: Annotated[int, Field(ge=1, le=200), Unit("bars")] = 4
     roc_buy: Percent = 1.0
-    roc_sell: Annotated[float, Field(ge=-100, le=0)] = -1.0
+    roc_sell: Annotated[float, Field(ge=-100, le=0), Unit("percent")] = -1.0
     macd_fast: Period = 12
     macd_slow: Period = 26
     macd_signal: Period = 9
@@ -79,36 +80,36 @@ class Parameters(StrategyParameters):
     swing_bars: Period = 20
     pattern_bars: Annotated[int, Field(ge=5, le=200)] = 40
     volume_period: Period = 20
-    min_swing: Annotated[float, Field(ge=0, le=20)] = 0.5
+    min_swing: Annotated[float, Field(ge=0, le=20), Unit("ATR")] = 0.5
     weights: Weights = Weights()
 
-    score_buy_target: Annotated[Decimal, Field(gt=0, le=1000)] = Decimal("5.5")
-    score_sell_target: Annotated[Decimal, Field(gt=0, le=1000)] = Decimal("5.5")
-    min_indicators: Annotated[int, Field(ge=1, le=7)] = 2
-    hysteresis: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.10")
+    score_buy_target: Annotated[Decimal, Field(gt=0, le=1000), Unit("score")] = Decimal("5.5")
+    score_sell_target: Annotated[Decimal, Field(gt=0, le=1000), Unit("score")] = Decimal("5.5")
+    min_indicators: Annotated[int, Field(ge=1, le=7), Unit("indicators")] = 2
+    hysteresis: Annotated[Decimal, Field(ge=0, le=10), Unit("fraction")] = Decimal("0.10")
     cooldown_bars: Annotated[int, Field(ge=0, le=1000)] = 7
     exclusions: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], AfterValidator(_sorted)
     ] = ()
     max_spread: Fraction = 0.005
-    max_signals_per_run: Annotated[int, Field(ge=0, le=1000)] = 20
+    max_signals_per_run: Annotated[int, Field(ge=0, le=1000), Unit("signals")] = 20
 
     roc_momo_buy: Percent = 8.5
-    roc_momo_sell: Annotated[float, Field(ge=-100, le=0)] = -8.5
+    roc_momo_sell: Annotated[float, Field(ge=-100, le=0), Unit("percent")] = -8.5
     roc_momo_min_change: Percent = 0.3
-    roc_momo_deviations: Annotated[float, Field(ge=0, le=20)] = 0.5
+    roc_momo_deviations: Annotated[float, Field(ge=0, le=20), Unit("deviations")] = 0.5
     roc_momo_deviation_bars: Period = 20
     rsi_gate_low: Oscillator = 45.0
     rsi_gate_high: Oscillator = 55.0
 
-    order_notional: Annotated[Decimal, Field(gt=0, le=10**9)] = Decimal(20)
+    order_notional: Annotated[Decimal, Field(gt=0, le=10**9), Unit("quote currency")] = Decimal(20)
     order_notional_by_quote: dict[str, Annotated[Decimal, Field(gt=0, le=10**9)]] = Field(
         default_factory=lambda: {"BTC": Decimal("0.002"), "ETH": Decimal("0.05")}
     )
     entry_order_type: Literal["market", "limit"] = "limit"
-    limit_offset: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal(0)
-    take_profit: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.025")
-    stop_loss: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.02")
+    limit_offset: Annotated[Decimal, Field(ge=0, lt=1), Unit("fraction")] = Decimal(0)
+    take_profit: Annotated[Decimal, Field(ge=0, le=10), Unit("fraction")] = Decimal("0.025")
+    stop_loss: Annotated[Decimal, Field(ge=0, lt=1), Unit("fraction")] = Decimal("0.02")
 
     @model_validator(mode="after")
     def _consistent(self) -> Parameters:

@@ -85,7 +85,7 @@ ALARMS = {
     "fills-waiting",
     "runs-dead-letters",
     "signals-unarchived",
-    "events-quarantined",
+    "not-understood",
     "requests-turned-away",
     "requests-failed",
     "function-errors",

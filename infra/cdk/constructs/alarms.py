@@ -87,15 +87,9 @@ class Alarms(Construct):
             "no-expected-orders",
             "Orders execute, but none of them expects a signal: keys are not passed on, or bots are"
             " registered wrongly.",
-            cloudwatch.MathExpression(
-                expression="IF(executed >= 1 AND expected < 1, 1, 0)",
-                using_metrics={
-                    "executed": ours("ExecutedOrders", statistic="Maximum", period=hour),
-                    "expected": ours("ExpectedOrders", statistic="Maximum", period=hour),
-                },
-                label="orders execute, none is expected",
-                period=hour,
-            ),
+            # It is measured only where orders execute.
+            ours("ExpectedOrders", statistic="Maximum", period=hour),
+            comparison=_BELOW,
             periods=6,
         )
         self._alarm(
@@ -147,9 +141,18 @@ class Alarms(Construct):
             threshold=limits.unarchived_seconds,
         )
         self._alarm(
-            "events-quarantined",
-            "Something came in that cannot be understood; it is kept with its reason.",
-            ours("EventsQuarantined", statistic="Sum", period=Duration.minutes(15)),
+            "not-understood",
+            "Something cannot be understood: an event, which is kept with its reason, or the strategy's"
+            " parameter document, in whose place the last good one stays in force.",
+            cloudwatch.MathExpression(
+                expression="FILL(events, 0) + FILL(documents, 0)",
+                using_metrics={
+                    "events": ours("EventsQuarantined", statistic="Sum", period=Duration.minutes(15)),
+                    "documents": ours("ParametersInvalid", statistic="Sum", period=Duration.minutes(15)),
+                },
+                label="events and parameter documents that are not understood",
+                period=Duration.minutes(15),
+            ),
         )
 
     def _flow(self, api_id: str, functions: Mapping[str, LinkageFunction]) -> None:

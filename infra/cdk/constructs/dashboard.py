@@ -42,7 +42,7 @@ class Dashboard(Construct):
             "Orders",
             [
                 ours(name, statistic="Maximum", period=quarter)
-                for name in ("ExecutedOrders", "ExpectedOrders", "OrdersLost", "OrdersConflict")
+                for name in ("ExpectedOrders", "OrdersLost", "OrdersConflict")
             ],
         )
         requests = _graph(

@@ -14,9 +14,9 @@ SERIES = {
     "LinkageRatePercent": "recorder",
     "ExecutedLinkagePercent": "recorder",
     "ExpectedOrders": "recorder",
-    "ExecutedOrders": "recorder",
     "OldestUnarchivedSeconds": "recorder",
     "EventsQuarantined": "recorder",
+    "ParametersInvalid": "sighook",
     "SnapshotChanged": "recorder",
     "ReportsSent": "report",
 }
