@@ -1,243 +1,362 @@
-"""What the recorder's two database steps cost, beside COPY of the same rows into the same tables.
+"""What a fill costs the recorder, beside COPY of the same rows into the same tables.
 
-COPY is the practical limit: it writes the rows that our steps would leave behind, facts and derived rows
-alike, indexes and foreign keys included, and decides nothing. Each round uses fresh orders; the three are
-measured in turn on one server, so that the ratio is one of equals.
+COPY is the practical limit: it writes the rows that our two steps leave behind, facts and derived ones, with
+every index and constraint, and decides nothing. In each round the handler (the queue's event in, its reply
+out), the two steps alone, COPY, and an ORM session per fill take their turns on one server, in changing
+order and with orders of their own, so that each ratio is one of equals. The hot store and the linking switch
+are left out: they answer at once.
+
+``--orders N`` sets how many old orders the full ledger has (5,000,000).
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
-import random
+import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from unittest import mock
 
 import psycopg
 from psycopg import sql
 
+from bench._orders import TABLES, Batch, Generator, fill_with_old_orders
+from bench._orm import OrmRecorder
+from bench._trips import round_trips_of
 from functions.migrate.service import migrate
+from functions.recorder import collaborators, handler
+from functions.recorder.service import Ports
+from functions.recorder.settings import RecorderSettings
 from linkage.adapters.postgres_connection import LedgerConnection
 from linkage.adapters.postgres_ledger import PostgresLedger
-from linkage.contracts.events import EVENT, fact_text
-from linkage.contracts.signals import Signal, StoredSignal
 from linkage.domain.facts import FactBatch
-from linkage.domain.keys import OrderIntent, make_client_order_id
-from linkage.domain.snapshots import make_snapshot
+from linkage.runtime.observability import SystemClock
 from linkage.runtime.settings import DatabaseSettings
 from local.postgres import HOST, PostgresServer
 
-SIZES = (1, 10, 100, 1_000, 5_000)
-ROUNDS = {1: 60, 10: 40, 100: 25, 1_000: 15, 5_000: 5}
-DATABASE, COPIED = "linkage", "copied"
-TABLES = ("fills", "fill_receipts", "order_events", "trade_records", "trade_strategy_link")
-START = datetime(2026, 1, 1, tzinfo=UTC)
+ROUNDS: Mapping[int, int] = {1: 60, 10: 40, 100: 25, 1_000: 15, 5_000: 5}
+"""Rounds by batch size."""
+GROWTH_SIZE, GROWTH_ROUNDS, WARM_UP = 1_000, 15, 3
+ORDERS = 5_000_000
+MOST_ORM_FILLS = 100
+EMPTY, COPIED, MAPPED = "empty", "copied", "mapped"
 OUT = Path(__file__).resolve().parents[1] / "out" / "bench" / "recorder.json"
 
+# As on the smallest RDS instance. Nothing waits for the disk, so that the machine's disk is not measured;
+# pages are logged in full after a checkpoint, as they are there. Nobody vacuums behind our back.
+CONFIGURATION = {
+    "shared_buffers": "256MB",
+    "full_page_writes": "on",
+    "max_wal_size": "4GB",
+    "autovacuum": "off",
+}
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Facts of one batch: a fill per order, and its order event; signals are there before."""
-
-    signals: Sequence[str]
-    fills: Sequence[str]
-    order_events: Sequence[str]
+Samples = defaultdict[str, list[float]]
 
 
-class Generator:
-    """Makes batches of new orders; order ids are random UUIDs, as Coinbase has them."""
+class SignalsAreAllThere:
+    """A hot store that is never asked, and a switch that is on."""
 
-    def __init__(self, seed: int = 1) -> None:
-        self._random = random.Random(seed)
-        self._number = 0
-        self._snapshot = make_snapshot({"strategy": "bench", "rsi": 14})
+    def linking_enabled(self) -> bool:
+        """Answer without a request."""
+        return True
 
-    def batch(self, size: int, *, events: bool = False) -> Batch:
-        """Return facts of that many orders."""
-        made = [self._order() for _ in range(size)]
-        return Batch(
-            [each[0] for each in made],
-            [each[1] for each in made],
-            [each[2] for each in made] if events else [],
-        )
+    def get_signals(self, _keys: object) -> Mapping[Any, str]:
+        """Find nothing."""
+        return {}
 
-    def _order(self) -> tuple[str, str, str]:
-        self._number += 1
-        at = START + timedelta(seconds=self._number)
-        snapshot_id = self._snapshot.snapshot_id
-        key = make_client_order_id(OrderIntent("bench", "main", "bench", snapshot_id, "BTC-USD", "buy", at))
-        signal = Signal.model_validate(
-            {
-                "client_order_id": key, "snapshot_id": snapshot_id, "symbol": "BTC-USD", "side": "buy",
-                "strategy": "bench", "trigger": "rsi", "buy_score": "4.5", "signalled_at": at,
-                "indicators_fired": ["rsi", "macd"],
-                "indicator_breakdown": {
-                    name: {"decision": "buy", "value": "27.5", "threshold": "30", "weight": "1.5",
-                           "contribution": "1.5"}
-                    for name in ("rsi", "macd", "bollinger")
-                },
-            }
-        )  # fmt: skip
-        common = {
-            "schema": "linkage.v1", "venue": "coinbase", "account": "main", "symbol": "BTC-USD",
-            "side": "buy",
-            "order_id": str(UUID(int=self._random.getrandbits(128), version=4)), "client_order_id": key,
-            "ingest_via": "stream",
+
+class Ledger:
+    """One database, and the recorder at work in it."""
+
+    def __init__(self, server: PostgresServer, name: str) -> None:
+        server.create_database(name)
+        with psycopg.connect(server.dsn("migrator", name)) as connection:
+            migrate(connection)
+        self._settings = {
+            "stage": "bench", "db_host": HOST, "db_port": server.port, "db_name": name,
+            "db_user": "recorder", "db_auth": "password", "db_password": server.passwords["recorder"],
+            "db_ca_file": str(server.ca_file),
         }  # fmt: skip
-        fill = {
-            **common, "type": "fill", "fill_id": f"trade-{self._number}", "price": "43251.17",
-            "quantity": "0.0125", "fee": "0.32", "fee_currency": "USD", "liquidity": "taker",
-            "executed_at": at + timedelta(seconds=2),
-            "raw": {"entry_id": f"e{self._number}", "trade_id": str(self._number), "price": "43251.17",
-                    "size": "0.0125", "commission": "0.32", "liquidity_indicator": "TAKER"},
-        }  # fmt: skip
-        event = {
-            **common, "type": "order", "status": "filled", "trigger": "rsi", "size": "0.0125",
-            "created_at": at + timedelta(seconds=1), "updated_at": at + timedelta(seconds=2),
-        }  # fmt: skip
-        stored = StoredSignal(
-            bot_id="sighook", client_order_id=key, snapshot_id=snapshot_id, signal=signal, received_at=at
+        self.superuser = psycopg.connect(server.dsn(database=name), autocommit=True)
+        self.connection = LedgerConnection(
+            DatabaseSettings.model_validate(self._settings), deadline_seconds=600
         )
-        return (
-            stored.fact_text(),
-            fact_text(EVENT.validate_python(fill)),
-            fact_text(EVENT.validate_python(event)),
-        )
-
-
-class Bench:
-    """One server, one ledger, and a second database with the same schema to copy into."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        for name in (DATABASE, COPIED):
-            server.create_database(name)
-            with psycopg.connect(server.dsn("migrator", name)) as connection:
-                migrate(connection)
-        settings = DatabaseSettings.model_validate(
-            {
-                "stage": "bench", "db_host": HOST, "db_port": server.port, "db_user": "recorder",
-                "db_auth": "password", "db_password": server.passwords["recorder"],
-                "db_ca_file": str(server.ca_file),
-            }
-        )  # fmt: skip
-        self.connection = LedgerConnection(settings, deadline_seconds=600)
         self.ledger = PostgresLedger(self.connection)
-        self._source = psycopg.connect(server.dsn(database=DATABASE), autocommit=True)
-        self._target = psycopg.connect(server.dsn("recorder", COPIED), autocommit=True)
-        self._admin = psycopg.connect(server.dsn(database=COPIED), autocommit=True)
-        self._prepared_target: set[str] = set()
 
     def close(self) -> None:
         """Disconnect."""
-        for connection in (self.connection, self._source, self._target, self._admin):
-            connection.close()
+        self.connection.close()
+        self.superuser.close()
 
-    def round(self, batch: Batch) -> dict[str, float]:
-        """Return seconds of the first delivery, of its replay, and of COPY, and the WAL of the first."""
+    @contextlib.contextmanager
+    def handling(self) -> Iterator[Callable[[str], str]]:
+        """Yield the handler: from an event's text to the reply's. Its log lines are made and thrown away."""
+        nothing: Any = SignalsAreAllThere()
+        settings = RecorderSettings.model_validate({**self._settings, "table_name": "none"})
+        ports = Ports(self.ledger, nothing, nothing, SystemClock())
+        collaborators.forget()
+        with (
+            Path(os.devnull).open("w") as away,
+            mock.patch.object(collaborators, "settings", return_value=settings),
+            mock.patch.object(collaborators, "ports", return_value=ports),
+            mock.patch.object(collaborators, "connection", return_value=self.connection),
+        ):
+
+            def handle(text: str) -> str:
+                with contextlib.redirect_stdout(away):
+                    return json.dumps(handler.record_fills(json.loads(text), None))
+
+            yield handle
+        collaborators.logger.cache_clear()
+        collaborators.metrics.cache_clear()
+
+    def archive(self, batch: Batch) -> None:
+        """Let the signals of a batch be there before its fills."""
         self.ledger.record(FactBatch(signals=batch.signals))
-        facts = FactBatch(fills=batch.fills, order_events=batch.order_events)
-        before = self._wal()
-        first = timed(lambda: self._both_steps(facts))
-        wal = self._wal() - before
-        replay = timed(lambda: self._both_steps(facts))
-        rows = self._rows_of(batch)
-        copy = timed(lambda: self._copy(rows))
-        return {"first": first, "replay": replay, "copy": copy, "wal": wal}
 
-    def _both_steps(self, facts: FactBatch) -> None:
+    def both_steps(self, facts: FactBatch) -> None:
+        """Record facts and resolve what they touched."""
         self.ledger.resolve(self.ledger.record(facts).touched)
 
+    def wal_bytes(self, work: Callable[[], object]) -> int:
+        """Return how much write-ahead log a piece of work wrote."""
+        before = self._wal()
+        work()
+        return self._wal() - before
+
     def _wal(self) -> int:
-        row = self._source.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')").fetchone()
+        row = self.superuser.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
         assert row is not None
         return int(row[0])
 
-    def _rows_of(self, batch: Batch) -> dict[str, list[bytes]]:
-        ids = [json.loads(text)["order_id"] for text in batch.fills]
-        rows: dict[str, list[bytes]] = {}
-        self._admin.execute(
-            "INSERT INTO strategy_snapshots (snapshot_id) VALUES (%s) ON CONFLICT DO NOTHING",
-            [json.loads(batch.signals[0])["snapshot_id"]],
-        )
+
+class Copier:
+    """COPY of finished rows into a second database with the same schema."""
+
+    def __init__(self, server: PostgresServer, source: Ledger) -> None:
+        self._ledger = Ledger(server, COPIED)
+        self._source = source.superuser
+        self._target = psycopg.connect(server.dsn("recorder", COPIED), autocommit=True)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._target.close()
+        self._ledger.close()
+
+    def rows_of(self, batch: Batch) -> dict[str, bytes]:
+        """Return the rows that a batch left in the ledger, by table."""
+        for (snapshot_id,) in self._source.execute("SELECT snapshot_id FROM strategy_snapshots").fetchall():
+            self._ledger.superuser.execute(
+                "INSERT INTO strategy_snapshots (snapshot_id) VALUES (%s) ON CONFLICT DO NOTHING",
+                [snapshot_id],
+            )
+        rows: dict[str, bytes] = {}
         for table in TABLES:
             query = sql.SQL(
                 "COPY (SELECT * FROM {} WHERE order_id = ANY ({}) ORDER BY order_id) TO STDOUT"
-            ).format(sql.Identifier(table), sql.Literal(ids))
+            ).format(sql.Identifier(table), sql.Literal(list(batch.order_ids)))
             with self._source.cursor().copy(query) as out:
-                rows[table] = [bytes(chunk) for chunk in out]
+                rows[table] = b"".join(bytes(chunk) for chunk in out)
         return rows
 
-    def _copy(self, rows: dict[str, list[bytes]]) -> None:
-        with self._target.transaction():
-            for table, chunks in rows.items():
-                if not chunks:
-                    continue
-                query = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
-                with self._target.cursor().copy(query) as into:
-                    into.write(b"".join(chunks))
+    def copy(self, rows: Mapping[str, bytes]) -> None:
+        """Write them, in one transaction."""
+        with self._target.transaction(), self._target.cursor() as cursor:
+            for table, text in rows.items():
+                with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as into:
+                    into.write(text)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return how long work took, in seconds."""
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long a piece of work took."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def measure(sizes: Sequence[int] = SIZES, rounds: dict[int, int] = ROUNDS) -> dict[str, Any]:
-    """Return medians in microseconds per fill, by batch size."""
-    report: dict[str, Any] = {"batches": {}}
+class Bench:
+    """Everything that is measured, on one server."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.empty = Ledger(server, EMPTY)
+        self._copier = Copier(server, self.empty)
+        self._mapped = Ledger(server, MAPPED)
+        self._orm = OrmRecorder(server.dsn("recorder", MAPPED))
+        self.generator = Generator()
+        self._rounds = 0
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._orm.close()
+        for each in (self._mapped, self._copier, self.empty):
+            each.close()
+
+    def round(self, size: int, samples: Samples, handle: Callable[[str], str]) -> None:
+        """Measure everybody once: seconds, or bytes of write-ahead log, per fill."""
+        handled, stepped = self.generator.batch(size), self.generator.batch(size)
+        mapped = self.generator.batch(min(size, MOST_ORM_FILLS))
+        self.empty.archive(handled)
+        self.empty.archive(stepped)
+        self._mapped.archive(mapped)
+
+        def measured(name: str, fills: int, work: Callable[[], object]) -> None:
+            taken: list[float] = []
+            wal = self.empty.wal_bytes(lambda: taken.append(seconds_of(work)))
+            samples[name].append(taken[0] / fills)
+            samples[f"{name} wal"].append(wal / fills)
+
+        for delivery in ("first", "replay"):
+            measured(f"{delivery} handler", size, lambda: handle(handled.event))
+        rows = self._copier.rows_of(handled)
+        turns: list[Callable[[], object]] = [
+            lambda: measured("first database", size, lambda: self.empty.both_steps(stepped.facts)),
+            lambda: measured("first copy", size, lambda: self._copier.copy(rows)),
+        ]
+        for turn in turns if self._rounds % 2 else reversed(turns):
+            turn()
+        measured("replay database", size, lambda: self.empty.both_steps(stepped.facts))
+        texts = mapped.facts.fills
+        for delivery in ("first", "replay"):
+            measured(f"{delivery} orm", len(texts), lambda: self._orm.record(texts))
+        # COPY cannot be repeated; a replay is held against the same rows written for the first time.
+        samples["replay copy"].append(samples["first copy"][-1])
+        self._rounds += 1
+
+
+def measure(rounds: Mapping[int, int] = ROUNDS, *, orders: int = ORDERS) -> dict[str, Any]:
+    """Measure everything and print it.
+
+    Args:
+        rounds: how often to measure, by batch size.
+        orders: how many old orders the full ledger has.
+
+    Returns:
+        medians in microseconds per fill, as ``recorder.json`` has them.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        server = PostgresServer(Path(folder) / "postgres")
+        server = PostgresServer(Path(folder) / "postgres", configuration=CONFIGURATION)
         server.start()
         try:
-            bench = Bench(server)
-            generator = Generator()
-            for _ in range(8):  # until statements are prepared and caches are warm
-                bench.round(generator.batch(100))
-            for size in sizes:
-                taken = [bench.round(generator.batch(size)) for _ in range(rounds[size])]
-                per_fill = {
-                    name: statistics.median(each[name] for each in taken)
-                    / size
-                    * (1 if name == "wal" else 1e6)
-                    for name in ("first", "replay", "copy", "wal")
-                }
-                report["batches"][str(size)] = {
-                    "first": {"database_us": per_fill["first"], "copy_us": per_fill["copy"]},
-                    "replay": {"database_us": per_fill["replay"]},
-                    "wal_bytes": per_fill["wal"],
-                }
-                print(describe(size, per_fill))
-            bench.close()
+            return _measure(server, rounds, orders)
         finally:
             server.stop()
-    return report
 
 
-def describe(size: int, per_fill: dict[str, float]) -> str:
-    """Return one batch size's medians and ratios as a line."""
-    first, replay, copy = (per_fill[name] for name in ("first", "replay", "copy"))
-    return (
-        f"batches of {size:>5}: first {first:8.1f} us, replay {replay:8.1f} us, COPY {copy:8.1f} us per fill;"
-        f" first / COPY {first / copy:5.2f}, replay / first {replay / first:4.2f},"
-        f" WAL {per_fill['wal']:6.0f} bytes"
+def _measure(server: PostgresServer, rounds: Mapping[int, int], orders: int) -> dict[str, Any]:
+    bench = Bench(server)
+    batches: dict[str, Any] = {}
+    with bench.empty.handling() as handle:
+        for _ in range(8):  # until statements are prepared and caches are warm
+            bench.round(min(100, max(rounds)), Samples(list), handle)
+        for size, times in rounds.items():
+            samples = Samples(list)
+            for _ in range(times):
+                bench.round(size, samples, handle)
+            batches[str(size)] = {
+                delivery: {
+                    f"{who}_us": 1e6 * statistics.median(samples[f"{delivery} {who}"])
+                    for who in ("handler", "database", "copy", "orm")
+                }
+                for delivery in ("first", "replay")
+            }
+            print(describe(size, samples), flush=True)
+        trips = [_trips(bench, size, handle) for size in rounds]
+    print("round trips of a batch, by size:", ", ".join(map(str, trips)), flush=True)
+    growth = _growth(server, bench.generator, min(GROWTH_SIZE, max(rounds)), orders)
+    bench.close()
+    return {"batches": batches, "growth": growth, "round_trips": max(trips)}
+
+
+def _trips(bench: Bench, size: int, handle: Callable[[str], str]) -> int:
+    batch = bench.generator.batch(size)
+    bench.empty.archive(batch)
+    connection = bench.empty.connection.run(lambda connection: connection)
+    return round_trips_of(connection, lambda: handle(batch.event))
+
+
+def _growth(server: PostgresServer, generator: Generator, size: int, orders: int) -> dict[str, float]:
+    """Return what a fill costs in an empty ledger and in a full one, in turns."""
+    young, grown = Ledger(server, "young"), Ledger(server, "grown")
+    first = generator.batch(1)
+    grown.archive(first)
+    grown.both_steps(first.facts)
+    took = seconds_of(lambda: fill_with_old_orders(grown.superuser, orders))
+    print(f"{orders:,} old orders written in {took:.0f} s", flush=True)
+    samples = Samples(list)
+    for number in range(WARM_UP + GROWTH_ROUNDS):
+        for name, ledger in (("young", young), ("grown", grown)):
+            batch = generator.batch(size)
+            ledger.archive(batch)
+            taken: list[float] = []
+            written = ledger.wal_bytes(
+                lambda: taken.append(seconds_of(lambda: ledger.both_steps(batch.facts)))  # noqa: B023 - used at once
+            )
+            if number >= WARM_UP:
+                samples[name].append(taken[0] / size)
+                samples[f"{name} wal"].append(written / size)
+    ratio = statistics.median(
+        full / empty for full, empty in zip(samples["grown"], samples["young"], strict=True)
     )
+    result = {
+        "0": 1e6 * statistics.median(samples["young"]),
+        str(orders): 1e6 * statistics.median(samples["grown"]),
+    }
+    wal = {name: statistics.median(samples[f"{name} wal"]) for name in ("young", "grown")}
+    print(
+        f"a fill in an empty ledger {result['0']:.1f} us, WAL {wal['young']:.0f} bytes;"
+        f" among {orders:,} orders {result[str(orders)]:.1f} us, WAL {wal['grown']:.0f} bytes: x {ratio:.2f}",
+        flush=True,
+    )
+    young.close()
+    grown.close()
+    return result
 
 
-def main() -> None:
+def describe(size: int, samples: Mapping[str, Sequence[float]]) -> str:
+    """Return a batch size's medians, in microseconds and bytes per fill, and its medians of ratios."""
+    middle = {name: statistics.median(values) for name, values in samples.items()}
+
+    def ratio(name: str, other: str) -> float:
+        pairs = zip(samples[name], samples[other], strict=True)
+        return statistics.median(one / another for one, another in pairs)
+
+    lines = [f"batches of {size:,}: microseconds per fill (median of {len(samples['first copy'])})"]
+    lines += [
+        f"  {delivery:<7}"
+        + " ".join(
+            f"{who} {1e6 * middle[f'{delivery} {who}']:9.1f} "
+            for who in ("handler", "database", "copy", "orm")
+        )
+        + f" WAL {middle[f'{delivery} database wal']:6.0f} bytes"
+        for delivery in ("first", "replay")
+    ]
+    lines.append(
+        f"  database / COPY {ratio('first database', 'first copy'):.2f},"
+        f" handler / COPY {ratio('first handler', 'first copy'):.2f},"
+        f" replay / first {ratio('replay database', 'first database'):.2f},"
+        f" ORM / handler {ratio('first orm', 'first handler'):.1f};"
+        f" WAL / COPY's {ratio('first database wal', 'first copy wal'):.2f}"
+    )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure, print, and write ``out/bench/recorder.json``."""
-    report = measure()
+    parser = argparse.ArgumentParser(prog="bench recorder")
+    parser.add_argument("--orders", type=int, default=ORDERS, help="old orders in the full ledger")
+    report = measure(orders=parser.parse_args(arguments).orders)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import LiteralString
 
 from linkage.adapters.postgres_ledger import expand
-from linkage.adapters.postgres_ledger.derive import SCOPE
 
 ECONOMICS: LiteralString = """hash_record_extended(ROW(
            coalesce(kind, 'FILL'), refers_to, symbol, side, price, quantity,
@@ -62,7 +61,9 @@ WITH incoming AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM new_fills), (SELECT array_agg(DISTINCT order_id) FROM incoming),
        set_config('linkage.scope', array(SELECT order_id FROM new_fills
-                                         UNION SELECT order_id FROM new_receipts)::text, true)
+                                         UNION SELECT order_id FROM new_receipts)::text, true),
+       set_config('linkage.doubled', array(SELECT order_id FROM new_fills
+                                           GROUP BY order_id HAVING count(*) > 1)::text, true)
 """
 )
 
@@ -92,10 +93,11 @@ SELECT (SELECT count(*) FROM new_events), (SELECT array_agg(DISTINCT order_id) F
 """
 )
 
-FILL_CONFLICTS: LiteralString = (
-    "WITH "
-    + SCOPE
-    + """
+FILL_CONFLICTS: LiteralString = """
+WITH scope AS MATERIALIZED (
+  SELECT (current_setting('linkage.scope')::text[] || current_setting('linkage.doubled')::text[])
+         COLLATE "C" AS ids
+)
 INSERT INTO fill_conflicts (order_id, fill_id, venue, account, versions)
 SELECT order_id, fill_id, venue, account, count(*) FROM fills
 WHERE order_id = ANY ((SELECT ids FROM scope)::text[])
@@ -104,7 +106,8 @@ ORDER BY order_id, fill_id, venue, account
 ON CONFLICT (order_id, fill_id, venue, account) DO UPDATE SET versions = excluded.versions
 WHERE fill_conflicts.versions <> excluded.versions
 """
-)
+"""For orders that were there before, which are locked by now, and those that got several fills at once. Of
+two recorders with two versions of one fill the later one sees both."""
 
 SIGNALS: LiteralString = (
     """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.adapters.postgres_ledger import derive, facts, links, upkeep
@@ -44,8 +46,11 @@ _IDENTITY_OF_KIND: Mapping[str, tuple[str, ...]] = {
 _PATIENT_SECONDS = 45.0
 
 # A batch finds everything by key. Statistics of a young or fast growing table tempt the planner into
-# comparing each of its rows with each key of the batch.
-_BY_KEY = "SELECT set_config('enable_seqscan', 'off', true), set_config('linkage.scope', '{}', true)"
+# comparing each of its rows with each key of the batch, or into compiling what takes milliseconds to run.
+_BY_KEY = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),"
+    " set_config('linkage.scope', '{}', true), set_config('linkage.doubled', '{}', true)"
+)
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -192,8 +197,24 @@ def _batch(rows: Iterable[tuple[str, str]], quarantined: Sequence[QuarantinedEve
     return FactBatch(**parts, quarantined=quarantined)
 
 
+@contextmanager
+def _one_round_trip(connection: Connection) -> Iterator[None]:
+    """Send statements, with those that begin and commit their transaction, before waiting for any answer.
+
+    psycopg's own transactions wait three times more. After an error the server skips what follows, the
+    commit included, and ``LedgerConnection`` rolls back. Within a caller's transaction it is a part of that.
+    """
+    own = connection.info.transaction_status == TransactionStatus.IDLE
+    with connection.pipeline():
+        if own:
+            connection.execute("BEGIN")
+        yield
+        if own:
+            connection.execute("COMMIT")
+
+
 def _record(connection: Connection, batch: FactBatch) -> Recorded:
-    with connection.pipeline(), connection.transaction():
+    with _one_round_trip(connection):
         inserts = record_statements(connection, batch)
     answers = {part: cursor.fetchone() or () for part, cursor in inserts.items()}
     new = sum(int(answer[0]) for answer in answers.values())
@@ -217,11 +238,11 @@ def record_statements(connection: Connection, batch: FactBatch) -> Mapping[str, 
     connection.execute(_BY_KEY)
     has_fills = insert("fills", facts.FILLS, batch.fills)
     has_events = insert("order_events", facts.EVENTS, batch.order_events)
-    if has_fills:
-        connection.execute(facts.FILL_CONFLICTS)
     if has_fills or has_events:
         for statement in (derive.INSERT_NEW, derive.LOCK, derive.UPDATE):
             connection.execute(statement)
+    if has_fills:
+        connection.execute(facts.FILL_CONFLICTS)
     insert("signals", facts.SIGNALS, batch.signals)
     if insert("snapshots", facts.SNAPSHOTS, batch.snapshots):
         connection.execute(facts.LOCK_SNAPSHOTS)
@@ -256,7 +277,7 @@ def _resolve(connection: Connection, touched: Touched) -> Resolved:
         "orders": sorted(touched.order_ids),
         "keys": sorted({key.client_order_id for key in touched.keys}),
     }
-    with connection.pipeline(), connection.transaction():
+    with _one_round_trip(connection):
         connection.execute(_BY_KEY)
         connection.execute(links.LOCK_FAMILY, parameters)
         resolved = connection.execute(links.RESOLVE)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -65,6 +67,20 @@ def test_two_first_fills_of_one_order_at_the_same_instant_both_count(
     assert_holds(one)
 
 
+def test_two_versions_of_one_fill_at_the_same_instant_are_a_conflict(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    with one.database.connect("recorder", autocommit=False) as first:
+        record_statements(first, batch_of(fill(A, "t1", quantity="1")))
+        with running(lambda: other.tell(fill(A, "t1", quantity="2"))):
+            wait_until_blocked(one.database)
+            first.commit()
+    assert one.database.rows("SELECT order_id, fill_id, versions FROM fill_conflicts") == [(A, "t1", 2)]
+    assert one.order(A)["filled_quantity"] == 2
+    assert_holds(one)
+
+
 def test_a_signal_and_its_fill_that_commit_at_the_same_instant_meet(
     two: tuple[ToldLedger, ToldLedger],
 ) -> None:
@@ -114,31 +130,56 @@ def test_a_parent_and_its_child_that_commit_at_the_same_instant_meet(
     assert_holds(one)
 
 
-def test_four_recorders_telling_the_same_batches_lose_nothing(ledger_database: LedgerDatabase) -> None:
+def test_four_recorders_redelivering_the_same_batches_lose_nothing(ledger_database: LedgerDatabase) -> None:
+    """Four threads with connections of their own tell the same facts, cut differently and in other orders,
+    twice each. What is left is what one recorder makes of them, and every deadlock was retried."""
     recorders = [ToldLedger.open(ledger_database) for _ in range(4)]
-    numbers = range(30)
-    signals = [signal(our_key(number))[1] for number in numbers]
+    signals = [signal(our_key(number))[1] for number in range(10)]
     fills = [
-        fill(native_id(number // 3), f"t{number}", client_order_id=our_key(number // 3)) for number in numbers
+        fill(native_id(number // 6), f"t{number}", client_order_id=our_key(number // 6))
+        for number in range(60)
     ]
-    batches: list[list[Any]] = [[*signals[at : at + 6], *fills[at : at + 6]] for at in range(0, 30, 6)]
+    told: list[Any] = [*signals, *fills]
+    at_once = threading.Barrier(len(recorders))
 
     def deliver(number: int) -> None:
-        turned = batches[number:] + batches[:number]
-        for batch in turned if number % 2 else [list(reversed(batch)) for batch in turned]:
-            recorders[number].tell(*batch)
+        mixed = random.Random(number)
+        for _ in ("delivery", "redelivery"):
+            facts = mixed.sample(told, len(told))
+            size = mixed.choice((5, 9, 20))
+            for start in range(0, len(facts), size):
+                if start == 0:
+                    at_once.wait(timeout=60)
+                recorders[number].tell(*facts[start : start + size])
 
-    threads = [threading.Thread(target=deliver, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    told = recorders[0]
-    assert told.database.rows("SELECT count(*), sum(filled_quantity) FROM trade_records") == [(10, 30)]
-    assert told.database.rows("SELECT count(*) FROM trade_strategy_link") == [(10,)]
-    assert_holds(told)
+    with ExitStack() as stack:
+        for number in range(len(recorders)):
+            stack.enter_context(running(partial(deliver, number)))
+    one = recorders[0]
+    assert one.database.rows("SELECT count(*) FROM fills") == [(60,)]
+    assert one.database.rows(
+        "SELECT count(*), sum(filled_quantity), min(fill_count), max(fill_count) FROM trade_records"
+    ) == [(10, 60, 6, 6)]
+    assert one.database.rows("SELECT count(*) FROM trade_strategy_link") == [(10,)]
+    assert_holds(one)
     for recorder in recorders:
         recorder.close()
+
+
+def test_a_deadlock_between_two_recorders_is_retried_and_counted(two: tuple[ToldLedger, ToldLedger]) -> None:
+    one, other = two
+    one.tell(fill(A, "t0"), fill(B, "t0"))
+    with psycopg.connect(one.database.server.dsn(database=one.database.name)) as rival:
+        # A session that locks in the other order: whoever waits longest is told so by the server.
+        rival.execute("SET deadlock_timeout = '1h'")
+        rival.execute("SELECT FROM trade_records WHERE order_id = %s FOR UPDATE", [max(A, B)])
+        with running(lambda: other.tell(fill(A, "t1"), fill(B, "t1"))):
+            wait_until_blocked(one.database)
+            rival.execute("SELECT FROM trade_records WHERE order_id = %s FOR UPDATE", [min(A, B)])
+            rival.commit()
+    assert other.ledger.deadlocks == 1
+    assert [one.order(each)["filled_quantity"] for each in (A, B)] == [2, 2]
+    assert_holds(one)
 
 
 def test_a_step_that_meets_a_deadlock_is_begun_anew_and_counted(told: ToldLedger) -> None:

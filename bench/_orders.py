@@ -1,0 +1,158 @@
+"""Orders to benchmark with: fills as they are on the queue, their signals, a ledger full of old orders."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from linkage.contracts.messages import pack_messages, parse_message
+from linkage.contracts.signals import Signal, StoredSignal
+from linkage.domain.facts import FactBatch
+from linkage.domain.keys import OrderIntent, make_client_order_id
+from linkage.domain.snapshots import make_snapshot
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+TABLES = ("fills", "fill_receipts", "trade_records", "trade_strategy_link")
+"""What a fill of a new order leaves behind: two rows of facts, two derived ones."""
+
+# Ids and times of old order number n of ``orders``. They are spread evenly over the ids that can be, in
+# the order in which they are inserted, which keeps the filling quick and the indexes dense.
+_SPREAD: LiteralString = "lpad(to_hex((n * 4294967295 / %(orders)s)::bigint), 8, '0')"
+_ORDER_ID: LiteralString = _SPREAD + " || '-0000-4000-8000-' || lpad(to_hex(n), 12, '0')"
+_KEY: LiteralString = _SPREAD + " || '00008000' || lpad(to_hex(n), 16, '0')"
+_REPLACED: Mapping[str, LiteralString] = {
+    "order_id": _ORDER_ID,
+    "venue_order_id": _ORDER_ID,
+    "client_order_id": _KEY,
+    "fill_id": "'trade-' || n",
+}
+_TIMES = (
+    "executed_at", "order_time", "placed_at", "ended_at", "signalled_at", "received_at", "recorded_at",
+    "first_recorded_at", "linked_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One fill each of some new orders.
+
+    Attributes:
+        order_ids: of the orders.
+        signals: facts, to be in the ledger before.
+        facts: the fills as the ledger takes them.
+        event: the same fills as the queue delivers them to the function, as JSON text.
+    """
+
+    order_ids: Sequence[str]
+    signals: Sequence[str]
+    facts: FactBatch
+    event: str
+
+
+class Generator:
+    """Makes batches of new orders; order ids are random UUIDs, as Coinbase has them."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._random = random.Random(seed)
+        self._number = 0
+        self._snapshot = make_snapshot({"strategy": "bench", "rsi": 14})
+
+    def batch(self, size: int) -> Batch:
+        """Return facts of that many orders, a fill and a signal for each."""
+        made = [self._order() for _ in range(size)]
+        bodies = list(pack_messages(json.dumps(fill) for _, fill in made))
+        facts = [fact for body in bodies for fact in parse_message(body).fills]
+        return Batch(
+            order_ids=[fill["order_id"] for _, fill in made],
+            signals=[signal for signal, _ in made],
+            facts=FactBatch(fills=facts),
+            event=json.dumps({"Records": [_record(number, body) for number, body in enumerate(bodies)]}),
+        )
+
+    def _order(self) -> tuple[str, dict[str, Any]]:
+        self._number += 1
+        at = START + timedelta(seconds=self._number)
+        snapshot_id = self._snapshot.snapshot_id
+        key = make_client_order_id(OrderIntent("bench", "main", "bench", snapshot_id, "BTC-USD", "buy", at))
+        signal = Signal.model_validate(
+            {
+                "client_order_id": key, "snapshot_id": snapshot_id, "symbol": "BTC-USD", "side": "buy",
+                "strategy": "bench", "trigger": "rsi", "buy_score": "4.5", "signalled_at": at,
+                "indicators_fired": ["rsi", "macd"],
+                "indicator_breakdown": {
+                    name: {"decision": "buy", "value": "27.5", "threshold": "30", "weight": "1.5",
+                           "contribution": "1.5"}
+                    for name in ("rsi", "macd", "bollinger")
+                },
+            }
+        )  # fmt: skip
+        stored = StoredSignal(
+            bot_id="sighook", client_order_id=key, snapshot_id=snapshot_id, signal=signal, received_at=at
+        )
+        fill = {
+            "schema": "linkage.v1", "type": "fill", "venue": "coinbase", "account": "main",
+            "symbol": "BTC-USD", "side": "buy", "client_order_id": key, "ingest_via": "stream",
+            "order_id": str(UUID(int=self._random.getrandbits(128), version=4)),
+            "fill_id": f"trade-{self._number}", "price": "43251.17", "quantity": "0.0125", "fee": "0.32",
+            "fee_currency": "USD", "liquidity": "taker",
+            "executed_at": (at + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "raw": {"entry_id": f"e{self._number}", "trade_id": str(self._number), "price": "43251.17",
+                    "size": "0.0125", "commission": "0.32", "liquidity_indicator": "TAKER"},
+        }  # fmt: skip
+        return stored.fact_text(), fill
+
+
+def _record(number: int, body: str) -> dict[str, Any]:
+    return {
+        "messageId": str(UUID(int=number)),
+        "receiptHandle": "a receipt handle",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1767225600000"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:fills",
+        "awsRegion": "us-east-1",
+    }
+
+
+def fill_with_old_orders(superuser: psycopg.Connection[Any], orders: int) -> None:
+    """Multiply the one order in the ledger into as many as there should be, with its facts and its link.
+
+    The rows are made by the server, in the order of their ids, so that every index grows at one end.
+    """
+    superuser.execute("SET session_replication_role = replica")
+    for table in ("strategy_signals", *TABLES):
+        columns = superuser.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+            " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
+            [table],
+        ).fetchall()
+        names = [str(name) for (name,) in columns]
+        query = sql.SQL(
+            "INSERT INTO {table} ({columns}) SELECT {values} FROM (SELECT * FROM {table} LIMIT 1) t"
+            " CROSS JOIN generate_series(1, %(orders)s::bigint) AS numbers (n)"
+        ).format(
+            table=sql.Identifier(table),
+            columns=sql.SQL(", ").join(sql.Identifier(name) for name in names),
+            values=sql.SQL(", ").join(_value(name) for name in names),
+        )
+        superuser.execute(query, {"orders": orders})
+        superuser.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
+    superuser.execute("RESET session_replication_role")
+
+
+def _value(column: str) -> sql.Composable:
+    if column in _TIMES:
+        return sql.SQL("t.{} - n * INTERVAL '1 second'").format(sql.Identifier(column))
+    if column in _REPLACED:
+        return sql.SQL(_REPLACED[column])
+    return sql.SQL("t.{}").format(sql.Identifier(column))
