@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Literal
 
 from linkage.domain.errors import InvalidInputError
@@ -322,14 +322,6 @@ def open_totals(positions: Sequence[OpenPosition], *, at: datetime) -> OpenTotal
     )
 
 
-def score_bucket(score: Decimal | None, *, width: Decimal = Decimal(1)) -> str:
-    """Return the half-open bucket of a score as text, such as ``3 to 4``; ``no score`` for None."""
-    if score is None:
-        return "no score"
-    low = (score / width).to_integral_value(ROUND_FLOOR) * width
-    return f"{_short(low)} to {_short(low + width)}"
-
-
 def one_currency(currencies: Iterable[str]) -> str:
     """Return the only currency there is, or an empty text of none.
 
@@ -351,8 +343,3 @@ def _median(lengths: Sequence[timedelta]) -> timedelta | None:
 
 def _seconds(length: timedelta) -> Decimal:
     return Decimal(length // timedelta(microseconds=1)) / 1_000_000
-
-
-def _short(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -6,9 +6,9 @@ is what one may expect of it next month.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import pi, tan
-from statistics import NormalDist
+from math import erfc, pi, sqrt, tan
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from linkage.inference.intervals import Floats
 from linkage.inference.rules import Interval
 
 _STEPS = 60
+_HALVINGS = 40
+_NEGLIGIBLE = 1e-9
+_ROOT_2 = sqrt(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +59,24 @@ def shrink(
     means = (kept * turned[None, :]) @ vectors.T
     deviations = np.sqrt((kept * values[None, :]) @ (vectors.T**2))
     tail = (1 - confidence) / 2
-    return [
-        Shrunken(
-            float(weights @ means[:, index]),
-            Interval(
-                _mixture_quantile(weights, means[:, index], deviations[:, index], tail),
-                _mixture_quantile(weights, means[:, index], deviations[:, index], 1 - tail),
-            ),
-        )
-        for index in range(len(differences))
-    ]
+    estimates = []
+    for mean, deviation in zip(means.T, deviations.T, strict=True):
+        mixture = zip(weights.tolist(), mean.tolist(), deviation.tolist(), strict=True)
+        parts = [part for part in mixture if part[0] > _NEGLIGIBLE]
+        low, high = (_mixture_quantile(parts, each) for each in (tail, 1 - tail))
+        estimates.append(Shrunken(float(weights @ mean), Interval(low, high)))
+    return estimates
 
 
-def _mixture_quantile(weights: Floats, means: Floats, deviations: Floats, probability: float) -> float:
-    normal = NormalDist()
-    low = float((means - 10 * deviations).min())
-    high = float((means + 10 * deviations).max())
-    for _ in range(40):
+def _mixture_quantile(parts: Sequence[tuple[float, float, float]], probability: float) -> float:
+    """Return where a mixture of normal distributions (weight, mean, deviation) has so much below it."""
+    low = min(mean - 10 * deviation for _, mean, deviation in parts)
+    high = max(mean + 10 * deviation for _, mean, deviation in parts)
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
+        # Half the complementary error function of -z/√2 is the normal distribution at z.
         below = sum(
-            weight * normal.cdf((middle - mean) / deviation)
-            for weight, mean, deviation in zip(weights, means, deviations, strict=True)
-            if weight > 1e-9
+            weight * erfc((mean - middle) / (deviation * _ROOT_2)) / 2 for weight, mean, deviation in parts
         )
         low, high = (middle, high) if below < probability else (low, middle)
     return (low + high) / 2
