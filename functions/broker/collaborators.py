@@ -39,7 +39,14 @@ def ports() -> Ports:
 def venue() -> Venue:
     """Return which venue this is."""
     known = settings()
-    return Venue(known.venue, known.account, known.seed, known.interval_seconds)
+    return Venue(
+        known.venue,
+        known.account,
+        known.seed,
+        known.interval_seconds,
+        duplicate_rate=known.duplicate_rate,
+        reorder_rate=known.reorder_rate,
+    )
 
 
 @lru_cache(maxsize=1)

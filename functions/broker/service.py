@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,12 +19,11 @@ from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE
 from linkage.contracts.items import paper_sk
 from linkage.contracts.paper import BOOK, BOOK_PREFIX, ORDER_PREFIX, PaperRequest
 from linkage.domain.ids import FIRST_PARTY_BOT
-from linkage.domain.paper import COST_WINDOW, Bar, Book, PaperOrder, Report, chance
+from linkage.domain.paper import COST_WINDOW, Bar, Book, PaperOrder, Report, Rules, chance
 from linkage.domain.paper_venue import play
 from linkage.ports import Candles, Clock, EventQueue, MarketData, PaperStore
 
 MAX_BARS = 2000
-DUPLICATE_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +38,20 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """Which venue and account this is, and what its chance is seeded with."""
+    """Which venue and account this is, and what its chance is seeded with.
+
+    Attributes:
+        rules: how it trades.
+        duplicate_rate: share of its messages that come twice. reorder_rate: that come out of their order.
+    """
 
     venue: str
     account: str
     seed: int
     interval_seconds: int = 300
+    rules: Rules = field(default_factory=Rules)
+    duplicate_rate: float = 0.05
+    reorder_rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ def _move(
     name = BOOK_PREFIX + book.symbol
     if book.outbox:
         ports.queue.send(book.outbox)
-    after, reports = play(replace(book, outbox=[]), orders, bars, seed=venue.seed)
+    after, reports = play(replace(book, outbox=[]), orders, bars, seed=venue.seed, rules=venue.rules)
     after.outbox = _messages(reports, venue)
     now = ports.clock.now()
     ports.store.save(name, body=BOOK.dump_json(after).decode(), version=version, stored_at=now)
@@ -199,14 +206,12 @@ def _bars(
 def bars_of(candles: Candles, row: int, start: datetime) -> list[Bar]:
     """Return the bars of one row that start at ``start`` or later, without what the market lacks."""
     length = timedelta(seconds=candles.interval_seconds)
+    first = int(start.timestamp())
+    columns = (candles.opens, candles.highs, candles.lows, candles.closes, candles.volumes)
     bars: list[Bar] = []
-    for column, epoch in enumerate(candles.times):
-        moment = datetime.fromtimestamp(int(epoch), UTC)
-        values = [
-            float(each[row, column])
-            for each in (candles.opens, candles.highs, candles.lows, candles.closes, candles.volumes)
-        ]
-        if moment >= start and all(value == value for value in values):  # NaN is a bar that never was
+    for epoch, *values in zip(candles.times.tolist(), *(each[row].tolist() for each in columns), strict=True):
+        if epoch >= first and all(value == value for value in values):  # NaN is a bar that never was
+            moment = datetime.fromtimestamp(epoch, UTC)
             bars.append(Bar(moment, moment + length, *(Decimal(f"{value:.12g}") for value in values)))
     return bars
 
@@ -219,8 +224,14 @@ def _messages(reports: Sequence[Report], venue: Venue) -> list[str]:
         event = EVENT.validate_python({**known, "venue": venue.venue, "account": venue.account})
         bodies.append(event.model_dump(mode="json", by_alias=True, exclude_none=True))
     texts = [json.dumps(body, separators=(",", ":")) for body in bodies]
-    texts += [text for text in texts if chance(venue.seed, "again", text) < DUPLICATE_CHANCE]
-    texts.sort(key=lambda text: chance(venue.seed, "order", text))
+    texts += [text for text in texts if chance(venue.seed, "again", text) < venue.duplicate_rate]
+    places = [
+        chance(venue.seed, "order", text)
+        if chance(venue.seed, "moved", text) < venue.reorder_rate
+        else place / len(texts)
+        for place, text in enumerate(texts)
+    ]
+    texts = [text for _, text in sorted(zip(places, texts, strict=True))]
     return [
         "[" + ",".join(texts[start : start + MAX_EVENTS_PER_MESSAGE]) + "]"
         for start in range(0, len(texts), MAX_EVENTS_PER_MESSAGE)

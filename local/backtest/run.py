@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
-from linkage.domain.facts import Touched, Window
+from linkage.domain.facts import FactBatch, Window
 from linkage.domain.times import iso_utc
 from local.backtest.history import History
 from local.backtest.ledger import OwnLedger
-from local.backtest.trading import Told, Traded, batches, spelt, trade
+from local.backtest.trading import Told, Traded, spelt, trade
 from local.backtest.trials import Trial
 
 STAGE = "backtest"
@@ -55,8 +56,8 @@ def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) 
     Args:
         tried_at: stamped on the trial; nothing else depends on it.
     """
-    traded = trade(history, told)
-    record(history, traded, ledger, told)
+    traded = Traded()
+    _record(trade(history, traded, told), ledger, told)
     told("reading the report", 0, 1)
     result = _result(history, traded, ledger)
     trial = Trial(
@@ -79,19 +80,22 @@ def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) 
     return Outcome(trial, result, document, report)
 
 
-def record(history: History, traded: Traded, ledger: OwnLedger, told: Told) -> None:
-    """Record all facts and resolve all links, in batches, as the recorder does."""
+def _record(batches: Iterable[FactBatch], ledger: OwnLedger, told: Told) -> None:
+    """Record facts and resolve links as the recorder does, while further batches are made."""
     writing = ledger.writing
-    parts = list(batches(history, traded))
-    touched = Touched()
-    for number, batch in enumerate(parts):
-        told("recording", number, len(parts))
+
+    def write(batch: FactBatch) -> None:
         recorded = writing.record(batch)
         if recorded.quarantined:
             raise AssertionError(f"the ledger refused a fact of ours: {recorded.quarantined[0].reason}")
         writing.resolve(recorded.touched)
-        touched |= recorded.touched
-    told("recording", len(parts), len(parts))
+
+    with ThreadPoolExecutor(max_workers=1) as recorder:
+        waiting = [recorder.submit(write, batch) for batch in batches]
+        for number, each in enumerate(waiting):
+            told("recording", number, len(waiting))
+            each.result()
+    told("recording", len(waiting), len(waiting))
 
 
 def files_of(outcome: Outcome) -> dict[str, str]:

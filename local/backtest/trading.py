@@ -52,42 +52,64 @@ class Money:
 
 @dataclass(slots=True)
 class Traded:
-    """All facts of a backtest, and what they add up to.
+    """What a backtest adds up to; complete when ``trade`` has come to its end.
 
     Attributes:
-        sent, suppressed: signals by trigger, and by guardrail. skipped: symbol to reason to bars.
-        reports: of the venue.
+        sent, suppressed: signals by trigger, and by guardrail.
         money: by quote currency.
     """
 
-    signals: list[str] = field(default_factory=list)
-    runs: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    fills: list[str] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
-    skipped: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     money: defaultdict[str, Money] = field(default_factory=lambda: defaultdict(Money))
 
 
-def trade(history: History, told: Told) -> Traded:
-    """Let the strategy decide at every bar, and the venue execute what it decided.
+def trade(history: History, traded: Traded, told: Told) -> Iterator[FactBatch]:
+    """Let the strategy decide at every bar and the venue execute it, and yield the facts as they come.
 
     The strategy knows nothing of fills, so its decisions come first, and then each symbol's orders.
     """
-    traded = Traded()
-    orders = _decide(history, traded, told)
+    yield _beginning(history)
+    orders: dict[str, list[PaperOrder]] = defaultdict(list)
+    facts = Facts()
+    step = max(1, history.bars // 200)
+    walk = history.strategy.walk(history.candles, StrategyState(), history.parameters)
+    for number, decided in enumerate(walk):
+        if number % step == 0:
+            told("deciding", number, history.bars)
+        _note(history, decided, history.start + number * _interval(history), traded, orders, facts)
+        yield from facts.full()
+    told("deciding", history.bars, history.bars)
     symbols = history.candles.symbols
     for number, symbol in enumerate(symbols):
         told("executing orders", number, len(symbols))
         if symbol in orders:
-            _execute(history, number, orders[symbol], traded)
+            for report in _execute(history, number, orders[symbol], traded):
+                _take(report, traded, facts)
+                yield from facts.full()
+    yield from facts.full(at_least=1)
     told("executing orders", len(symbols), len(symbols))
-    return traded
 
 
-def batches(history: History, traded: Traded) -> Iterator[FactBatch]:
-    """Yield the facts as a recorder gets them: what a thing needs comes before it, but need not."""
+@dataclass(slots=True)
+class Facts:
+    """Facts that wait for a batch to be full."""
+
+    signals: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    order_events: list[str] = field(default_factory=list)
+    fills: list[str] = field(default_factory=list)
+
+    def full(self, at_least: int = FACTS_PER_BATCH) -> Iterator[FactBatch]:
+        """Yield what waits as a batch, and wait anew, if there is enough."""
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        if sum(map(len, parts.values())) >= at_least:
+            for name in parts:
+                setattr(self, name, [])
+            yield FactBatch(**parts)
+
+
+def _beginning(history: History) -> FactBatch:
     began = iso_utc(history.start)
     snapshot = history.snapshot
     description = SnapshotDescription(
@@ -103,40 +125,20 @@ def batches(history: History, traded: Traded) -> Iterator[FactBatch]:
             "mode": "paper", "expects_signals": "mixed", "linked_since": began, "updated_at": began,
         }
     )  # fmt: skip
-    yield FactBatch(
+    return FactBatch(
         bots=[bot.fact_text()], snapshots=[description.fact_text(snapshot, FIRST_PARTY_BOT, began)]
     )
-    for part in _parts(traded.runs):
-        yield FactBatch(runs=part)
-    for part in _parts(traded.signals):
-        yield FactBatch(signals=part)
-    for part in _parts(traded.events):
-        yield FactBatch(order_events=part)
-    for part in _parts(traded.fills):
-        yield FactBatch(fills=part)
-
-
-def _decide(history: History, traded: Traded, told: Told) -> dict[str, list[PaperOrder]]:
-    deployment = Deployment(name="backtest", venue=VENUE, account=ACCOUNT, strategy=history.strategy)
-    orders: dict[str, list[PaperOrder]] = defaultdict(list)
-    step = max(1, history.bars // 200)
-    walk = history.strategy.walk(history.candles, StrategyState(), history.parameters)
-    for number, decided in enumerate(walk):
-        if number % step == 0:
-            told("deciding", number, history.bars)
-        _note(history, decided, history.start + number * _interval(history), deployment, traded, orders)
-    told("deciding", history.bars, history.bars)
-    return orders
 
 
 def _note(
     history: History,
     decided: Decided,
     closed: datetime,
-    deployment: Deployment,
     traded: Traded,
     orders: dict[str, list[PaperOrder]],
+    facts: Facts,
 ) -> None:
+    deployment = Deployment(name="backtest", venue=VENUE, account=ACCOUNT, strategy=history.strategy)
     run_id = make_run_id(history.strategy.name, closed)
     suppressed: Counter[str] = Counter()
     for decision in decided.decisions:
@@ -149,15 +151,13 @@ def _note(
             received_at=closed,
         )
         text = stored.fact_text()
-        traded.signals.append(text)
+        facts.signals.append(text)
         if decision.guardrail is not None:
             suppressed[decision.guardrail] += 1
         else:
             traded.sent[decision.trigger] += 1
             request = PaperRequest.model_validate_json(text)
             orders[decision.symbol].append(request.order(ACCOUNT))
-    for symbol, reason in decided.skipped.items():
-        traded.skipped[symbol][reason] += 1
     traded.suppressed.update(suppressed)
     record = RunRecord(
         run_id=run_id,
@@ -172,30 +172,29 @@ def _note(
         signals_sent=len(decided.decisions) - suppressed.total(),
         signals_suppressed=dict(suppressed),
     )
-    traded.runs.append(record.fact_text())
+    facts.runs.append(record.fact_text())
 
 
-def _execute(history: History, row: int, orders: Sequence[PaperOrder], traded: Traded) -> None:
+def _execute(history: History, row: int, orders: Sequence[PaperOrder], traded: Traded) -> Sequence[Report]:
     symbol = history.candles.symbols[row]
     venue = Venue(Book(symbol), history.seed, history.rules)
     bars = bars_of(history.candles, row, datetime.fromtimestamp(int(history.candles.times[0]), UTC))
     venue.play(orders, bars)
-    for report in venue.reports:
-        _take(report, traded)
     if bars:
         money = traded.money[_quote(symbol)]
         bought = sum((one.filled for one in venue.book.orders if one.side == "buy"), Decimal(0))
         money.held += (venue.book.position + bought) * bars[-1].close
+    return venue.reports
 
 
-def _take(report: Report, traded: Traded) -> None:
+def _take(report: Report, traded: Traded, facts: Facts) -> None:
     known = {name: value for name, value in report.items() if value is not None}
     event = EVENT.validate_python({**known, "venue": VENUE, "account": ACCOUNT})
     text = fact_text(event)
     if not isinstance(event, FillEvent):
-        traded.events.append(text)
+        facts.order_events.append(text)
         return
-    traded.fills.append(text)
+    facts.fills.append(text)
     if event.kind == "FILL" and event.price is not None and event.quantity is not None:
         money = traded.money[_quote(event.symbol)]
         money.fees += event.fee or Decimal(0)
@@ -211,11 +210,6 @@ def _interval(history: History) -> timedelta:
 
 def _quote(symbol: str) -> str:
     return symbol.partition(":")[0].rpartition("-")[2]
-
-
-def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), FACTS_PER_BATCH):
-        yield texts[start : start + FACTS_PER_BATCH]
 
 
 def text_of(value: Decimal) -> str:

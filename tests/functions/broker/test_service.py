@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -99,6 +99,29 @@ def test_what_is_sent_can_be_recorded(world: World) -> None:
     fills = [event for event in events if isinstance(event, FillEvent)]
     assert min(fill.executed_at for fill in fills) >= NOON
     assert all(fill.client_order_id is None for fill in fills if fill.kind == "FILL")
+
+
+def test_messages_come_twice_and_out_of_order_as_often_as_the_venue_is_told() -> None:
+    def sent(duplicates: float, reordered: float) -> list[str]:
+        one = World()
+        take_signals([image(f"k{number}") for number in range(40)], VENUE, one.ports)
+        execute_orders(
+            NOON + timedelta(minutes=10),
+            replace(VENUE, duplicate_rate=duplicates, reorder_rate=reordered),
+            one.ports,
+        )
+        return [json.dumps(event) for event in one.events]
+
+    calm = sent(0.0, 0.0)
+    twice = sent(1.0, 0.0)
+    mixed = sent(0.0, 1.0)
+
+    assert len(set(calm)) == len(calm)
+    assert twice == calm + calm
+    assert sorted(mixed) == sorted(calm)
+    assert mixed != calm
+    some = sent(0.2, 0.0)
+    assert len(calm) < len(some) < 1.5 * len(calm)
 
 
 def test_a_schedule_that_fires_twice_sends_nothing_new(world: World) -> None:
