@@ -22,6 +22,7 @@ from linkage.domain.changes import changes_between
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
 from linkage.domain.times import iso_utc
+from linkage.domain.universe import parse_universe
 from linkage.strategy.arms import Arm, default_arms, parse_arms
 from linkage.strategy.fields import describe_fields, values_by_path
 from linkage.strategy.plugin import Strategy, load_strategy
@@ -58,6 +59,7 @@ def stage_of(cloud: Cloud) -> Stage:
     """Return what a stage's strategy is and has been told."""
     environment = _environment(cloud)
     strategy = load_strategy(environment.get("LINKAGE_STRATEGY") or REFERENCE_STRATEGY)
+    universe = parse_universe(environment.get("LINKAGE_SYMBOLS") or "*")
     document = SsmParameters(cloud.output("ParametersName"), cloud.client("ssm")).document()
     problem = None
     arms: Sequence[Arm]
@@ -65,7 +67,7 @@ def stage_of(cloud: Cloud) -> Stage:
         arms = default_arms(strategy) if document is None else parse_arms(strategy, document)
     except ConfigurationError as error:
         problem, arms = error, _last_good(cloud, strategy)
-    return Stage(strategy, environment.get("LINKAGE_SYMBOLS") or "*", document, problem, arms)
+    return Stage(strategy, str(universe), document, problem, arms)
 
 
 @app.command()

@@ -36,7 +36,7 @@ def ports() -> Ports:
     table = aws.client("dynamodb", read_timeout=3.0, max_attempts=3)
     keys = SecretKeys(known.secret_id, aws.client("secretsmanager"), clock)
     return Ports(
-        market=market_from(known.market),
+        market=market_from(known.market, known.symbols),
         store=DynamoSignalStore(known.table_name, table, clock),
         sink=HttpSignalSink(known.webhook_url, keys, clock),
         states=DynamoStateStore(known.table_name, table),

@@ -32,6 +32,7 @@ from linkage.domain.ids import FIRST_PARTY_BOT, ClientOrderId, RunId
 from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.domain.snapshots import MAIN_ARM, Snapshot, make_run_id
 from linkage.domain.times import iso_utc
+from linkage.domain.universe import parse_universe
 from linkage.ports import Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
 from linkage.strategy.arms import Arm, candles_of, choose_arm, default_arms, parse_arms
 from linkage.strategy.plugin import Decided, Decision, Strategy, last_close, sent_signals
@@ -66,7 +67,7 @@ class Deployment:
     Attributes:
         name: the stage; a part of every key, so that two deployments never collide.
         strategy: what decides; a run knows it by this interface only.
-        symbols: comma-separated BASE-QUOTE, or ``*``.
+        symbols: as in ``parse_universe``; where it is no list, the market says which they are.
         replay: a run may be late.
     """
 
@@ -219,9 +220,9 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
     if reason is not None:
         return NotRun(reason, (started_at - scheduled_at).total_seconds())
 
-    symbols_setting = _spelt(deployment.symbols)
+    universe = parse_universe(deployment.symbols)
     snapshots = {
-        arm.name: strategy.snapshot(arm.parameters, symbols=symbols_setting, label=arm.label) for arm in arms
+        arm.name: strategy.snapshot(arm.parameters, symbols=str(universe), label=arm.label) for arm in arms
     }
     for snapshot in snapshots.values():
         if snapshot.snapshot_id not in kept.published:
@@ -281,7 +282,7 @@ def _decide(
     All arms share one state. The last signal of a symbol is a fact about the account, whichever arm made
     it: with a state for each arm, one would sell in the bar after the other bought.
     """
-    symbols = _symbols(deployment.symbols) or ports.market.symbols()
+    symbols = parse_universe(deployment.symbols).symbols or ports.market.symbols()
     candles = ports.market.candles(
         symbols,
         as_of=closed,
@@ -517,15 +518,3 @@ def _save(state: StrategyState, run: _Remembered, ports: Ports) -> None:
         # The same run at the same instant, somewhere else: it posted the same signals and remembers the same.
         if theirs.attempted_at != run.closed:
             raise
-
-
-def _symbols(setting: str) -> list[str]:
-    return (
-        []
-        if setting.strip() == "*"
-        else sorted({part.strip() for part in setting.split(",") if part.strip()})
-    )
-
-
-def _spelt(setting: str) -> str:
-    return ",".join(_symbols(setting)) or "*"

@@ -16,7 +16,8 @@ class SighookSettings(Settings):
         parameters_name: SSM parameter with the strategy's TOML or JSON document; may be absent there.
         market: ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
         strategy: import path of the strategy, ``package.module:OBJECT``; its package is in the zip.
-        symbols: comma-separated BASE-QUOTE, or ``*`` for all that the market has.
+        symbols: comma-separated BASE-QUOTE; ``*`` for all that the market has; ``quote:USDT`` for those of a
+            quote currency; ``quote:USDT top:50`` for the most traded of these (an exchange only).
         replay: a run may be late (local stage only).
         max_suppressed_per_run: how many signals that a guardrail held back one run publishes.
     """

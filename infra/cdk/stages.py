@@ -123,6 +123,7 @@ class Stage:
         name: part of every stack's and function's name.
         strategy: import path of the strategy, ``package.module:OBJECT``; its package goes into the zip.
         market, symbols: what the strategy trades, as in sighook's settings.
+        max_suppressed_per_run: how many signals that a guardrail held back one run publishes; 0 for none.
         venue, account, mode: of the first-party bot.
         broker: whether the paper broker executes our signals.
         broker_seed: makes its fills repeatable.
@@ -150,6 +151,7 @@ class Stage:
     strategy: str = REFERENCE_STRATEGY
     market: str = "simulation:1"
     symbols: str = "*"
+    max_suppressed_per_run: int = 50
     venue: str = "paper"
     account: str = "paper"
     mode: str = "paper"
@@ -234,6 +236,7 @@ _OVERRIDES: dict[str, Callable[[object], object]] = {
     "strategy": _text,
     "market": _text,
     "symbols": _text,
+    "max_suppressed_per_run": lambda value: int(str(value)),
     "venue": _text,
     "account": _text,
     "mode": _text,

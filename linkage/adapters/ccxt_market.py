@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from linkage.adapters.file_market import SUFFIXES, Series, on_grid
+from linkage.adapters.file_market import SUFFIXES, Series, broken, on_grid
 from linkage.domain.errors import ConfigurationError, MarketUnavailableError
 from linkage.ports import Candles
 
 TIMEOUT_MS = 10_000
+RUN_SECONDS = 75.0
+"""For all symbols of a run together; the function has 120 s, and has to post its signals as well."""
 PAGE = 300
+REQUESTS_AT_ONCE = 8
+TICKERS_SECONDS = 60.0
 
 
 class CcxtMarket:
-    """An exchange's candles. Requests follow each other at the exchange's own rate limit.
+    """An exchange's candles. Requests overlap, and begin no faster than the exchange's rate limit allows.
+
+    A symbol that the exchange gives no candles of is left out of the run; only when it gives none at all, it
+    is away.
 
     Args:
         exchange: CCXT's name of it, e.g. ``coinbase``.
         client: a CCXT exchange; made from the name when not given.
+        run_seconds: what is not there by then is left out.
     """
 
-    def __init__(self, exchange: str, client: Any = None) -> None:
+    def __init__(self, exchange: str, client: Any = None, *, run_seconds: float = RUN_SECONDS) -> None:
         self._exchange = client if client is not None else _connect(exchange)
+        self._run_seconds = run_seconds
+        self._tickers: tuple[float, Mapping[str, Any]] | None = None
 
     def symbols(self) -> Sequence[str]:
         """Return every active spot symbol, BASE-QUOTE, sorted."""
@@ -35,6 +49,22 @@ class CcxtMarket:
         )
         return sorted({f"{market['base']}-{market['quote']}" for market in spot})
 
+    def quote_volumes(self) -> Mapping[str, float]:
+        """Return the last day's volume by symbol, each in its quote currency.
+
+        Raises:
+            MarketUnavailableError: the exchange does not tell.
+        """
+        volumes: dict[str, float] = {}
+        for name, ticker in self._all_tickers().items():
+            volume, last, base = (ticker.get(key) for key in ("quoteVolume", "last", "baseVolume"))
+            if volume is None and last is not None and base is not None:
+                volume = float(last) * float(base)
+            volumes[name.replace("/", "-")] = float(volume or 0.0)
+        if not volumes:
+            raise MarketUnavailableError("the exchange tells no volumes")
+        return volumes
+
     def candles(
         self, symbols: Sequence[str], *, as_of: datetime, bars: int, interval_seconds: int
     ) -> Candles:
@@ -43,15 +73,38 @@ class CcxtMarket:
             raise MarketUnavailableError(f"no candles of {interval_seconds} seconds")
         markets = self._call(self._exchange.load_markets)
         end = int(as_of.timestamp()) // interval_seconds * interval_seconds
+        wanted = sorted(set(symbols))
+        refused = {each: "unknown_symbol" for each in wanted if each.replace("-", "/") not in markets}
+        known = [each for each in wanted if each not in refused]
+        series = self._all_series(known, end - bars * interval_seconds, end, interval_seconds, refused)
+        candles = on_grid(series, refused, as_of=as_of, bars=bars, interval_seconds=interval_seconds)
+        return replace(candles, spreads=self._spreads(candles.symbols))
+
+    def _all_series(
+        self, symbols: Sequence[str], start: int, end: int, interval_seconds: int, refused: dict[str, str]
+    ) -> dict[str, Series]:
+        """Return the bars of each symbol that came in time; the others' reasons go to ``refused``."""
+        if not symbols:
+            return {}
+        pool = ThreadPoolExecutor(max_workers=min(REQUESTS_AT_ONCE, len(symbols)))
+        tasks: dict[Future[Series], str] = {
+            pool.submit(self._series, each.replace("-", "/"), start, end, interval_seconds): each
+            for each in symbols
+        }
+        done, late = wait(tasks, timeout=self._run_seconds)
+        pool.shutdown(wait=False, cancel_futures=True)
+        refused |= dict.fromkeys((tasks[task] for task in late), "exchange_too_slow")
         series: dict[str, Series] = {}
-        refused: dict[str, str] = {}
-        for symbol in sorted(set(symbols)):
-            name = symbol.replace("-", "/")
-            if name not in markets:
-                refused[symbol] = "unknown_symbol"
-                continue
-            series[symbol] = self._series(name, end - bars * interval_seconds, end, interval_seconds)
-        return on_grid(series, refused, as_of=as_of, bars=bars, interval_seconds=interval_seconds)
+        problem = "all of them too slow"
+        for task in done:
+            try:
+                series[tasks[task]] = task.result()
+            except MarketUnavailableError as error:
+                refused[tasks[task]] = "exchange_error"
+                problem = str(error)
+        if not series:
+            raise MarketUnavailableError(problem)
+        return series
 
     def _series(self, name: str, start: int, end: int, interval_seconds: int) -> Series:
         rows: dict[int, Sequence[float | None]] = {}
@@ -60,12 +113,37 @@ class CcxtMarket:
             page = self._call(
                 self._exchange.fetch_ohlcv, name, SUFFIXES[interval_seconds], since * 1000, PAGE
             )
-            rows.update({int(row[0]) // 1000: row[1:6] for row in page})
+            times = [int(row[0]) // 1000 for row in page]
+            if len(set(times)) < len(times):
+                return broken("duplicate_or_unsorted_bars")
+            rows.update(zip(times, (row[1:6] for row in page), strict=True))
             since = max(since + PAGE * interval_seconds, max(rows, default=0) + interval_seconds)
-        closed = sorted(time for time in rows if time + interval_seconds <= end)
-        values = [[np.nan if value is None else float(value) for value in rows[time]] for time in closed]
+        closed = sorted(moment for moment in rows if moment + interval_seconds <= end)
+        values = [[np.nan if value is None else float(value) for value in rows[moment]] for moment in closed]
         block = np.array(values, dtype=np.float64).reshape(-1, 5).T
         return Series(np.array(closed, dtype=np.int64), np.ascontiguousarray(block))
+
+    def _spreads(self, symbols: Sequence[str]) -> dict[str, float]:
+        """Return (ask - bid) / mid where the exchange tells both, in one request for all symbols."""
+        try:
+            tickers = self._all_tickers()
+        except MarketUnavailableError:
+            # Without it the guardrail says nothing; candles are no worse for that.
+            return {}
+        spreads = {}
+        for symbol in symbols:
+            ticker = tickers.get(symbol.replace("-", "/"), {})
+            bid, ask = ticker.get("bid"), ticker.get("ask")
+            if bid and ask and 0 < float(bid) <= float(ask):
+                spreads[symbol] = 2 * (float(ask) - float(bid)) / (float(ask) + float(bid))
+        return spreads
+
+    def _all_tickers(self) -> Mapping[str, Any]:
+        if not self._exchange.has.get("fetchTickers"):
+            return {}
+        if self._tickers is None or time.monotonic() - self._tickers[0] > TICKERS_SECONDS:
+            self._tickers = (time.monotonic(), self._call(self._exchange.fetch_tickers))
+        return self._tickers[1]
 
     def _call(self, method: Any, *arguments: Any) -> Any:
         import ccxt
@@ -83,4 +161,23 @@ def _connect(exchange: str) -> Any:
         raise ConfigurationError("the group exchange is not installed", field="market") from None
     if exchange not in ccxt.exchanges:
         raise ConfigurationError(f"CCXT knows no exchange {exchange!r}", field="market")
-    return getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": TIMEOUT_MS})
+    client = getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": TIMEOUT_MS})
+    client.throttle = one_at_a_time(client)
+    return client
+
+
+def one_at_a_time(client: Any) -> Callable[[Any], None]:
+    """Return the client's own rate limiter, made safe for threads.
+
+    CCXT waits until the last request is long enough ago, and notes a request only once it has begun: two
+    threads would begin theirs together.
+    """
+    lock = threading.Lock()
+    throttle = client.throttle
+
+    def wait_for_turn(cost: Any = None) -> None:
+        with lock:
+            throttle(cost)
+            client.lastRestRequestTimestamp = client.milliseconds()
+
+    return wait_for_turn

@@ -105,19 +105,19 @@ def read_series(path: Path, changed_ns: int, size: int) -> Series:  # noqa: ARG0
         reader = csv.reader(file)
         header = [name.strip().lower() for name in next(reader, [])]
         if header[: len(COLUMNS)] != list(COLUMNS):
-            return _broken("unknown_columns")
+            return broken("unknown_columns")
         for row in reader:
             try:
                 moment = datetime.fromisoformat(row[0])
                 rows.append(tuple(float(value) if value else np.nan for value in row[1:6]))
             except (ValueError, IndexError):
-                return _broken("unreadable_row")
+                return broken("unreadable_row")
             if moment.tzinfo is None or len(rows[-1]) != 5:
-                return _broken("unreadable_row")
+                return broken("unreadable_row")
             times.append(int(moment.timestamp()))
     starts = np.array(times, dtype=np.int64)
     if len(starts) > 1 and not np.all(np.diff(starts) > 0):
-        return _broken("duplicate_or_unsorted_bars")
+        return broken("duplicate_or_unsorted_bars")
     return Series(starts, np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 5).T))
 
 
@@ -154,7 +154,8 @@ def on_grid(
     )
 
 
-def _broken(problem: str) -> Series:
+def broken(problem: str) -> Series:
+    """Return a series that is refused for a reason."""
     return Series(np.empty(0, dtype=np.int64), np.empty((5, 0)), problem)
 
 

@@ -226,6 +226,7 @@ class ServiceStack(Stack):
                 "venue": stage.venue,
                 "account": stage.account,
                 "replay": stage.replay,
+                "max_suppressed_per_run": stage.max_suppressed_per_run,
             },
             _Sizes(1024, 120),
             dead_letters=data.schedule_dead_letters,

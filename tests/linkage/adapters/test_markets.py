@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,15 @@ import ccxt
 import numpy as np
 import pytest
 
-from linkage.adapters.ccxt_market import CcxtMarket
+from linkage.adapters.ccxt_market import CcxtMarket, one_at_a_time
 from linkage.adapters.file_market import FileMarket
-from linkage.adapters.markets import market_from
+from linkage.adapters.markets import SelectedMarket, market_from
 from linkage.adapters.simulated_market import BASES, SimulatedMarket
 from linkage.domain.errors import ConfigurationError, MarketUnavailableError
+from linkage.domain.universe import Universe, parse_universe
 from linkage.ports import MarketData
+from linkage.strategy.parameters import Parameters
+from linkage.strategy.window import select_window
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HEADER = "time,open,high,low,close,volume\n"
@@ -37,20 +41,54 @@ def line(minutes: int, close: float = 1.0) -> str:
 
 
 class FakeExchange:
-    """A CCXT exchange with one symbol, whose closes are the minutes of their bars."""
+    """A CCXT exchange whose closes are the minutes of their bars."""
 
-    def __init__(self) -> None:
+    def __init__(self, *symbols: str) -> None:
         self.fails = False
+        self.has = {"fetchTickers": True}
+        self.names = symbols or ("BTC/USD",)
+        self.tickers: dict[str, dict[str, float | None]] = {}
+        self.broken: dict[str, str] = {}
+        self.together = threading.Barrier(1)
+        self.answers = threading.Event()
+        self.answers.set()
 
     def load_markets(self) -> dict[str, Any]:
-        return {"BTC/USD": {"base": "BTC", "quote": "USD", "spot": True, "active": True}}
+        parts = {name: name.split("/") for name in self.names}
+        return {
+            name: {"base": base, "quote": quote, "spot": True, "active": True}
+            for name, (base, quote) in parts.items()
+        }
 
-    def fetch_ohlcv(self, symbol: str, interval: str, since: int, limit: int) -> list[list[float]]:
+    def fetch_tickers(self) -> dict[str, dict[str, float | None]]:
         if self.fails:
             raise ccxt.RequestTimeout("too slow")
-        assert (symbol, interval) == ("BTC/USD", "5m")
+        return self.tickers
+
+    def fetch_ohlcv(self, symbol: str, interval: str, since: int, limit: int) -> list[list[float | None]]:
+        if self.fails or self.broken.get(symbol) == "error":
+            raise ccxt.RequestTimeout("too slow")
+        assert interval == "5m"
+        assert symbol in self.names
+        self.together.wait(timeout=5)
+        if self.broken.get(symbol) == "slow":
+            self.answers.wait(timeout=5)
+        rows = self._bars(since, limit)
+        if self.broken.get(symbol) == "twice":
+            rows.insert(1, rows[0])
+        if self.broken.get(symbol) == "null":
+            rows[-2][2] = None
+        if self.broken.get(symbol) == "gap":
+            del rows[-4]
+        if self.broken.get(symbol) == "idle":
+            rows[-2][5] = 0.0
+        if self.broken.get(symbol) == "behind":
+            rows = rows[:-2]
+        return rows
+
+    def _bars(self, since: int, limit: int) -> list[list[float | None]]:
         bars = range(since, min(since + limit * 300_000, int(NOON.timestamp() * 1000) + 300_000), 300_000)
-        return [[start, 1.0, 2.0, 0.5, start / 60_000 % 1440, 3.0] for start in bars]
+        return [[start, 1.0, 2000.0, 0.5, start / 60_000 % 1440, 3.0] for start in bars]
 
 
 def file_market(folder: Path) -> MarketData:
@@ -189,3 +227,131 @@ def test_a_market_is_named_by_its_address(tmp_path: Path) -> None:
     for address in ("simulation:x", "files:", "ftp:x", "ccxt:nosuchexchange", ""):
         with pytest.raises(ConfigurationError):
             market_from(address)
+
+
+def test_an_exchanges_symbols_are_asked_for_at_the_same_time() -> None:
+    exchange = FakeExchange("A/USD", "B/USD", "C/USD")
+    exchange.together = threading.Barrier(3)
+    candles = CcxtMarket("fake", exchange).candles(
+        ["A-USD", "B-USD", "C-USD"], as_of=NOON, bars=3, interval_seconds=300
+    )
+    assert candles.symbols == ("A-USD", "B-USD", "C-USD")
+
+
+def test_the_exchanges_limiter_lets_one_thread_through_at_a_time() -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.clock = 0.0
+            self.lastRestRequestTimestamp = -1000.0
+            self.begun: list[float] = []
+
+        def milliseconds(self) -> float:
+            return self.clock
+
+        def throttle(self, cost: float) -> None:
+            self.clock = max(self.clock, self.lastRestRequestTimestamp + 100 * cost)
+            self.begun.append(self.clock)
+
+    client = Client()
+    limiter = one_at_a_time(client)
+    threads = [threading.Thread(target=limiter, args=(1.0,)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert client.begun == [100.0 * number for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("defect", "reason"),
+    [
+        ("error", "exchange_error"),
+        ("slow", "exchange_too_slow"),
+        ("twice", "duplicate_or_unsorted_bars"),
+        ("null", "invalid_values"),
+        ("gap", "gap"),
+        ("idle", "no_volume"),
+        ("behind", "missing_last_bar"),
+    ],
+)
+def test_a_symbol_whose_candles_cannot_be_trusted_is_left_out_with_its_reason(
+    defect: str, reason: str
+) -> None:
+    exchange = FakeExchange("GOOD/USD", "BAD/USD")
+    exchange.broken = {"BAD/USD": defect}
+    if defect == "slow":
+        exchange.answers.clear()
+    market = CcxtMarket("fake", exchange, run_seconds=0.2 if defect == "slow" else 5)
+    candles = market.candles(["GOOD-USD", "BAD-USD"], as_of=NOON, bars=100, interval_seconds=300)
+    exchange.answers.set()
+    window = select_window(candles, Parameters(bars=100), NOON)
+
+    assert window.symbols == ("GOOD-USD",)
+    assert window.skipped == {"BAD-USD": reason}
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (lambda: "".join(line(5 * bar) for bar in range(-100, -1)), "missing_last_bar"),
+        (lambda: "".join(line(5 * bar) for bar in range(-100, 0) if bar != -20), "gap"),
+        (lambda: "".join(line(5 * bar) for bar in range(-50, 0)), "too_few_bars"),
+        (
+            lambda: "".join(line(5 * bar, -1.0 if bar == -9 else 1.0) for bar in range(-100, 0)),
+            "invalid_values",
+        ),
+        (lambda: "".join(line(5 * bar) for bar in range(-100, 0)).replace(",5\n", ",0\n"), "no_volume"),
+        (lambda: "".join(line(5 * bar) for bar in range(-100, 0)) + line(-5), "duplicate_or_unsorted_bars"),
+    ],
+)
+def test_a_file_whose_candles_cannot_be_traded_on_is_left_out_with_its_reason(
+    tmp_path: Path, rows: Callable[[], str], reason: str
+) -> None:
+    write(tmp_path, "A-USD", rows())
+    candles = FileMarket(tmp_path).candles(["A-USD"], as_of=NOON, bars=100, interval_seconds=300)
+    assert select_window(candles, Parameters(bars=100), NOON).skipped == {"A-USD": reason}
+
+
+def test_an_exchange_tells_spreads_where_it_has_bid_and_ask_and_candles_come_without() -> None:
+    exchange = FakeExchange("A/USD", "B/USD")
+    exchange.tickers = {"A/USD": {"bid": 99.0, "ask": 101.0}, "B/USD": {"bid": None, "ask": 3.0}}
+    market = CcxtMarket("fake", exchange)
+    arguments: dict[str, Any] = {"as_of": NOON, "bars": 3, "interval_seconds": 300}
+    assert market.candles(["A-USD", "B-USD"], **arguments).spreads == {"A-USD": pytest.approx(0.02)}
+    exchange = FakeExchange("A/USD")
+    exchange.has = {}
+    assert CcxtMarket("fake", exchange).candles(["A-USD"], **arguments).spreads == {}
+
+
+def test_a_universe_is_chosen_by_quote_currency_and_by_volume() -> None:
+    exchange = FakeExchange("A/USD", "B/USDT", "C/USDT", "D/USDT")
+    exchange.tickers = {
+        "A/USD": {"quoteVolume": 99.0},
+        "B/USDT": {"quoteVolume": 5.0},
+        "C/USDT": {"quoteVolume": None, "last": 2.0, "baseVolume": 10.0},
+        "D/USDT": {},
+    }
+    market = CcxtMarket("fake", exchange)
+    assert SelectedMarket(market, Universe(quote="USDT")).symbols() == ["B-USDT", "C-USDT", "D-USDT"]
+    assert SelectedMarket(market, Universe(quote="USDT", top=1)).symbols() == ["C-USDT"]
+    assert SelectedMarket(market, Universe(top=2)).symbols() == ["A-USD", "C-USDT"]
+    assert "BTC-USD" in market_from("simulation:1", "quote:USD").symbols()
+    with pytest.raises(ConfigurationError, match="volumes"):
+        market_from("simulation:1", "top:5")
+
+
+@pytest.mark.parametrize(
+    ("setting", "spelling"),
+    [
+        ("*", "*"), ("", "*"), (" B-USD, A-USD,", "A-USD,B-USD"), ("top:5  quote:USDT", "quote:USDT top:5"),
+        ("quote:USD", "quote:USD"), ("BTC-USDT:USDT", "BTC-USDT:USDT"),
+    ],
+)  # fmt: skip
+def test_a_universe_has_one_spelling(setting: str, spelling: str) -> None:
+    assert str(parse_universe(setting)) == spelling
+
+
+@pytest.mark.parametrize("setting", ["quote:usd", "top:0", "top:x", "quote:USD volume:3", "top:5 top:6"])
+def test_a_universe_that_cannot_be_is_refused(setting: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse_universe(setting)
