@@ -16,6 +16,8 @@ EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOpera
 """Arithmetic of money: what it cannot do exactly is an error."""
 
 _DIVIDING = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_DIVIDING_FEW = Context(prec=44, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_FEW_DIGITS = 20
 _QUANTUM = Decimal("1e-18")
 _ZERO = Decimal(0)
 
@@ -106,12 +108,15 @@ class Execution(NamedTuple):
 def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return the part's share of a total, to 18 places; the whole's is the total itself.
 
-    Whoever takes shares subtracts each from what is left, so that nothing is lost to rounding.
+    Whoever takes shares subtracts each from what is left, so that nothing is lost to rounding. To be called
+    while ``EXACT`` is the context of the thread.
     """
     if part == whole or not total:
         return total
-    exact = _DIVIDING.divide(EXACT.multiply(total, part), whole)
-    return _DIVIDING.quantize(exact, _QUANTUM)
+    worth = total * part
+    # Dividing costs by the digit, and hardly any amount needs so many.
+    dividing = _DIVIDING if worth.adjusted() - whole.adjusted() > _FEW_DIGITS else _DIVIDING_FEW
+    return dividing.quantize(dividing.divide(worth, whole), _QUANTUM)
 
 
 class _Part:
@@ -162,6 +167,8 @@ def net_executions(
 
 
 def _net_executions(order: OrderTerms, fills: Sequence[FillFact], rates: Rates) -> list[Execution]:
+    if len(fills) == 1 and (plain := _plain(order, fills[0])) is not None:
+        return [plain]
     parts = _parts(sorted(fills, key=lambda fill: (fill.executed_at, fill.fill_id)))
     if parts is None:
         return []
@@ -175,6 +182,33 @@ def _net_executions(order: OrderTerms, fills: Sequence[FillFact], rates: Rates) 
     unit = min((fill.quantity_unit for fill in fills), default="base")
     of_contracts = "contracts" in (unit, max((fill.quantity_unit for fill in fills), default=unit))
     return [_execution(order, part, rates, of_contracts=of_contracts) for part in solid]
+
+
+def _plain(order: OrderTerms, fill: FillFact) -> Execution | None:
+    """Return the execution of an order with one usual fill, as most are; None when it is not usual."""
+    usual = (
+        fill.kind == "FILL"
+        and fill.quantity_unit == "base"
+        and fill.quantity > 0
+        and fill.price is not None
+        and fill.fee is not None
+        and (not fill.fee or fill.fee_currency == order.quote)
+    )
+    if not usual or fill.price is None or fill.fee is None:
+        return None
+    return Execution(
+        order.order_id,
+        fill.fill_id,
+        order.side,
+        fill.executed_at,
+        fill.quantity,
+        fill.quantity * fill.price,
+        fill.price,
+        fill.fee,
+        parent_order_id=order.parent_order_id,
+        position_id=order.position_id,
+        closes_only=order.closes_only,
+    )
 
 
 def _parts(fills: Sequence[FillFact]) -> list[_Part] | None:

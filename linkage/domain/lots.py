@@ -388,7 +388,10 @@ class _Matcher:
         self.episode.exits += 1
         for lot, matched_by in self._targets(one):
             taken = min(quantity, lot.quantity)
-            value_taken, fee_taken = share(value, taken, quantity), share(fee, taken, quantity)
+            if taken == quantity:
+                value_taken, fee_taken = value, fee
+            else:
+                value_taken, fee_taken = share(value, taken, quantity), share(fee, taken, quantity)
             self._allocate(lot, one, taken, value_taken, fee_taken, "matched", matched_by)
             quantity -= taken
             value -= value_taken
@@ -424,8 +427,11 @@ class _Matcher:
     ) -> None:
         episode, entry = self.episode, lot.execution
         assert episode is not None
-        entry_value = share(lot.value, quantity, lot.quantity)
-        entry_fee = share(lot.fee, quantity, lot.quantity)
+        if quantity == lot.quantity:
+            entry_value, entry_fee = lot.value, lot.fee
+        else:
+            entry_value = share(lot.value, quantity, lot.quantity)
+            entry_fee = share(lot.fee, quantity, lot.quantity)
         average = share(self.average_cash, quantity, self.open)
         if episode.side == "long":
             gross, received = exit_value - entry_value, exit_value
