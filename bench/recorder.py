@@ -47,7 +47,7 @@ ROUNDS: Mapping[int, int] = {1: 60, 10: 40, 100: 25, 1_000: 15, 5_000: 5}
 GROWTH_SIZE, GROWTH_ROUNDS, WARM_UP = 1_000, 15, 3
 ORDERS = 5_000_000
 MOST_ORM_FILLS = 100
-EMPTY, COPIED, MAPPED = "empty", "copied", "mapped"
+SCHEMA, EMPTY, COPIED, MAPPED = "schema", "empty", "copied", "mapped"
 OUT = Path(__file__).resolve().parents[1] / "out" / "bench" / "recorder.json"
 
 # As on the smallest RDS instance. Nothing waits for the disk, so that the machine's disk is not measured;
@@ -78,9 +78,7 @@ class Ledger:
     """One database, and the recorder at work in it."""
 
     def __init__(self, server: PostgresServer, name: str) -> None:
-        server.create_database(name)
-        with psycopg.connect(server.dsn("migrator", name)) as connection:
-            migrate(connection)
+        server.create_database(name, template=SCHEMA)
         self._settings = {
             "stage": "bench", "db_host": HOST, "db_port": server.port, "db_name": name,
             "db_user": "recorder", "db_auth": "password", "db_password": server.passwords["recorder"],
@@ -232,7 +230,7 @@ class Bench:
         self._rounds += 1
 
 
-def measure(rounds: Mapping[int, int] = ROUNDS, *, orders: int = ORDERS) -> dict[str, Any]:
+def measure(rounds: Mapping[int, int], orders: int) -> dict[str, Any]:
     """Measure everything and print it.
 
     Args:
@@ -246,6 +244,9 @@ def measure(rounds: Mapping[int, int] = ROUNDS, *, orders: int = ORDERS) -> dict
         server = PostgresServer(Path(folder) / "postgres", configuration=CONFIGURATION)
         server.start()
         try:
+            server.create_database(SCHEMA)
+            with psycopg.connect(server.dsn("migrator", SCHEMA)) as connection:
+                migrate(connection)
             return _measure(server, rounds, orders)
         finally:
             server.stop()
@@ -256,9 +257,9 @@ def _measure(server: PostgresServer, rounds: Mapping[int, int], orders: int) -> 
     batches: dict[str, Any] = {}
     with bench.empty.handling() as handle:
         for _ in range(8):  # until statements are prepared and caches are warm
-            bench.round(min(100, max(rounds)), Samples(list), handle)
+            bench.round(min(100, max(rounds)), defaultdict(list), handle)
         for size, times in rounds.items():
-            samples = Samples(list)
+            samples: Samples = defaultdict(list)
             for _ in range(times):
                 bench.round(size, samples, handle)
             batches[str(size)] = {
@@ -291,7 +292,7 @@ def _growth(server: PostgresServer, generator: Generator, size: int, orders: int
     grown.both_steps(first.facts)
     took = seconds_of(lambda: fill_with_old_orders(grown.superuser, orders))
     print(f"{orders:,} old orders written in {took:.0f} s", flush=True)
-    samples = Samples(list)
+    samples: Samples = defaultdict(list)
     for number in range(WARM_UP + GROWTH_ROUNDS):
         for name, ledger in (("young", young), ("grown", grown)):
             batch = generator.batch(size)
@@ -353,7 +354,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Measure, print, and write ``out/bench/recorder.json``."""
     parser = argparse.ArgumentParser(prog="bench recorder")
     parser.add_argument("--orders", type=int, default=ORDERS, help="old orders in the full ledger")
-    report = measure(orders=parser.parse_args(arguments).orders)
+    report = measure(ROUNDS, parser.parse_args(arguments).orders)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(report, indent=2) + "\n")
 
