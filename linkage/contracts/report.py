@@ -8,9 +8,18 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, computed_field
+from pydantic import Field, computed_field
 
-from linkage.contracts.types import Number, UtcTime, Wire
+from linkage.contracts.performance import (
+    Change,
+    ComparisonRow,
+    Execution,
+    Funnel,
+    Health,
+    Money,
+    PerformanceTable,
+)
+from linkage.contracts.types import Answer, Number, UtcTime
 
 from uuid import UUID  # isort: skip  (pydantic needs it at run time)
 
@@ -21,12 +30,7 @@ DEFECTS: tuple[Disposition, ...] = ("lost", "conflict")
 """Dispositions that must not occur; each one alarms."""
 
 
-class _Part(Wire):
-    # An older reader of a newer document, in the moment of a deployment, ignores what it does not know.
-    model_config = ConfigDict(extra="ignore")
-
-
-class Rate(_Part):
+class Rate(Answer):
     """How many of how many. The counts are the truth; the percentage is for the eye."""
 
     part: int
@@ -42,14 +46,14 @@ class Rate(_Part):
         return str(min(share, Decimal("99.9")) if self.part < self.whole else share)
 
 
-class Period(_Part):
+class Period(Answer):
     """A half-open interval of time, [start, end)."""
 
     start: UtcTime
     end: UtcTime
 
 
-class ModeRates(_Part):
+class ModeRates(Answer):
     """The three rates of one mode.
 
     Attributes:
@@ -69,7 +73,7 @@ class ModeRates(_Part):
     signals_suppressed: int = 0
 
 
-class DispositionCount(_Part):
+class DispositionCount(Answer):
     """Executed orders of one disposition and reason.
 
     Attributes:
@@ -84,7 +88,7 @@ class DispositionCount(_Part):
     example: str | None = None
 
 
-class BotCount(_Part):
+class BotCount(Answer):
     """Executed orders of one bot; ``bot_id`` None is whatever no registered bot did."""
 
     bot_id: str | None
@@ -97,7 +101,7 @@ class BotCount(_Part):
     first_defect_at: UtcTime | None = None
 
 
-class Turnover(_Part):
+class Turnover(Answer):
     """What one currency saw of a parameter set."""
 
     currency: str
@@ -106,7 +110,7 @@ class Turnover(_Part):
     fees: Number = Decimal(0)
 
 
-class SnapshotActivity(_Part):
+class SnapshotActivity(Answer):
     """Executed orders of one parameter set: value traded and fees, not profit."""
 
     snapshot_id: UUID
@@ -121,14 +125,26 @@ class SnapshotActivity(_Part):
     last_order_at: UtcTime
 
 
-class ModeReport(_Part):
-    """Everything of one mode. ``snapshots`` holds the busiest ones; ``snapshots_total`` counts all."""
+class ModeReport(Answer):
+    """Everything of one mode. ``snapshots`` holds the busiest ones; ``snapshots_total`` counts all.
+
+    Attributes:
+        money: results by currency; empty where no episode was closed and nothing is open.
+        tables: the same episodes by one thing each; a row is of one currency.
+        executions: slippage and delay of the linked orders, by side.
+        comparisons: verdicts, where they were asked for, over all the ledger.
+    """
 
     rates: ModeRates
     dispositions: list[DispositionCount] = Field(default_factory=list)
     bots: list[BotCount] = Field(default_factory=list)
     snapshots: list[SnapshotActivity] = Field(default_factory=list)
     snapshots_total: int = 0
+    money: list[Money] = Field(default_factory=list)
+    tables: list[PerformanceTable] = Field(default_factory=list)
+    executions: list[Execution] = Field(default_factory=list)
+    funnel: Funnel = Funnel()
+    comparisons: list[ComparisonRow] = Field(default_factory=list)
 
     @property
     def mode(self) -> str:
@@ -136,7 +152,7 @@ class ModeReport(_Part):
         return self.rates.mode
 
 
-class OrderRow(_Part):
+class OrderRow(Answer):
     """One executed order with its disposition, and its link where it has one.
 
     Attributes:
@@ -172,7 +188,7 @@ class OrderRow(_Part):
     hint: str | None = None
 
 
-class Liveness(_Part):
+class Liveness(Answer):
     """When something last happened at all, so that silence can be told from a failure."""
 
     last_order_at: UtcTime | None = None
@@ -180,7 +196,7 @@ class Liveness(_Part):
     last_run_at: UtcTime | None = None
 
 
-class RatesDocument(_Part):
+class RatesDocument(Answer):
     """The answer to ``{"op": "rates"}``."""
 
     period: Period
@@ -188,7 +204,7 @@ class RatesDocument(_Part):
     modes: list[ModeRates] = Field(default_factory=list)
 
 
-class ReportDocument(_Part):
+class ReportDocument(Answer):
     """The answer to ``{"op": "report"}``.
 
     Attributes:
@@ -197,6 +213,10 @@ class ReportDocument(_Part):
         orders: the window's executed orders, latest first, up to a limit; ``orders_total`` counts all.
         late: executed orders of earlier periods that were first recorded in this one.
         test_orders: orders of tests, which are in no rate.
+        late_orders: the latest of the late ones.
+        changes: parameter sets that came into force in the period, latest first.
+        trials: parameter sets ever tried, live, on paper or on candles of the past; None where no verdict
+            was asked for.
     """
 
     period: Period
@@ -210,4 +230,8 @@ class ReportDocument(_Part):
     late: int = 0
     quarantined: int = 0
     test_orders: int = 0
+    late_orders: list[OrderRow] = Field(default_factory=list)
+    changes: list[Change] = Field(default_factory=list)
+    trials: int | None = None
     liveness: Liveness = Liveness()
+    health: Health = Health()

@@ -49,3 +49,10 @@ class Wire(BaseModel):
     """Base of the wire models: immutable, and strict about fields that nobody declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Answer(Wire):
+    """Base of what the ledger answers: an older reader of a newer answer, in the moment of a deployment,
+    ignores what it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
