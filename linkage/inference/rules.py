@@ -33,14 +33,14 @@ class Rules:
     few: int = 30
     enough: int = 100
     lopsided: float = 0.2
-    few_lopsided: int = 120
+    few_lopsided: int = 200
     resamples: int = 999
 
     def standing(self, *, wins: int, losses: int, n_eff: float) -> Standing:
         """Return what a row of so many wins, losses and effective episodes may be taken for."""
         rarer = min(wins, losses)
-        # Ten large losses among sixty episodes are as a rule those of a set that has three: what is shown
-        # then is the accident. From 120 on even such rows are covered as they should be.
+        # Ten large losses among a hundred episodes are as a rule those of a set that has five: what would be
+        # shown is the accident. From 200 on such rows are covered as they should be.
         few = self.few_lopsided if rarer < self.lopsided * (wins + losses) else self.few
         if rarer < self.few_each or n_eff < few:
             return "too few to say"

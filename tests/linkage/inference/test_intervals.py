@@ -87,10 +87,11 @@ def test_a_row_says_nothing_before_it_has_ten_wins_ten_losses_and_thirty_observa
     assert rules.standing(wins=60, losses=60, n_eff=100) == "enough"
 
 
-def test_a_lopsided_row_says_nothing_before_it_has_a_hundred_and_twenty_observations() -> None:
+def test_a_lopsided_row_says_nothing_before_it_has_two_hundred_observations() -> None:
     rules = Rules()
-    assert rules.standing(wins=105, losses=12, n_eff=117) == "too few to say"
-    assert rules.standing(wins=108, losses=12, n_eff=120) == "enough"
+    assert rules.standing(wins=185, losses=14, n_eff=199) == "too few to say"
+    assert rules.standing(wins=14, losses=185, n_eff=199) == "too few to say"
+    assert rules.standing(wins=186, losses=14, n_eff=200) == "enough"
     assert rules.standing(wins=40, losses=10, n_eff=50) == "indicative"
 
 
