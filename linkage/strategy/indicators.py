@@ -9,7 +9,6 @@ nothing else, and what depends on its own past is computed from the first bar, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_CACHED = 8_000
+_CACHED = 16_000
 
 
 class Bands(NamedTuple):
@@ -99,165 +98,124 @@ def bollinger(closes: Floats, period: int, deviations: float, *, keep: int | Non
     return Bands(middle - width, middle, middle + width)
 
 
-def rsi(closes: Floats, period: int, *, keep: int | None = None) -> Floats:
-    """Return the relative strength index, 0 to 100; 50 where the price never moved.
+class Recursive(NamedTuple):
+    """What depends on its own past: RSI 0 to 100, ATR in the quote currency, and MACD."""
 
-    Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978), section VI.
-    """
-
-    def moves(bars: slice, before: slice, out: Floats) -> None:
-        _moves(closes[bars], closes[before], out)
-
-    return _strength(_wilder(moves, closes.shape, (period, period), keep))
+    rsi: Floats
+    atr: Floats
+    macd: Macd
 
 
-def atr(highs: Floats, lows: Floats, closes: Floats, period: int, *, keep: int | None = None) -> Floats:
-    """Return the average true range, in the quote currency.
+def recursive(
+    highs: Floats,
+    lows: Floats,
+    closes: Floats,
+    *,
+    rsi_period: int,
+    atr_period: int,
+    macd_fast: int,
+    macd_slow: int,
+    macd_signal: int,
+    keep: int | None = None,
+) -> Recursive:
+    """Return RSI, ATR and MACD in one pass over time.
 
-    Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978), section III.
-    """
+    RSI is 50 where the price never moved. MACD is the difference of two exponential means, its signal line
+    an exponential mean of that; both means have their first value at the same bar, as in TA-Lib.
 
-    def ranges(bars: slice, before: slice, out: Floats) -> None:
-        _true_range(highs[bars], lows[bars], closes[before], out[:, 0])
-
-    return _wilder(ranges, closes.shape, (period,), keep)[:, 0]
-
-
-def rsi_and_atr(
-    highs: Floats, lows: Floats, closes: Floats, rsi_period: int, atr_period: int, *, keep: int | None = None
-) -> tuple[Floats, Floats]:
-    """Return what ``rsi`` and ``atr`` return, in one pass over time."""
-
-    def values(bars: slice, before: slice, out: Floats) -> None:
-        _moves(closes[bars], closes[before], out[:, :2])
-        _true_range(highs[bars], lows[bars], closes[before], out[:, 2])
-
-    means = _wilder(values, closes.shape, (rsi_period, rsi_period, atr_period), keep)
-    return _strength(means[:, :2]), means[:, 2]
-
-
-def _moves(closes: Floats, before: Floats, out: Floats) -> None:
-    """Write each bar's gain and loss."""
-    np.subtract(closes, before, out=out[:, 0])
-    np.subtract(before, closes, out=out[:, 1])
-    np.maximum(out, 0.0, out=out)
-
-
-def _true_range(highs: Floats, lows: Floats, before: Floats, out: Floats) -> None:
-    """Write the greatest of high - low, |high - close before| and |low - close before|."""
-    np.maximum(highs, before, out=out)
-    np.subtract(out, np.minimum(lows, before), out=out)
-
-
-def _strength(means: Floats) -> Floats:
-    """Return the index from the means of gain and loss, shape (bars, 2, symbols)."""
-    gain = means[:, 0]
-    total = gain + means[:, 1]
-    strength = 100.0 * (gain / np.where(total > 0, total, 1.0))
-    return np.where(total == 0, 50.0, strength)
-
-
-def _wilder(
-    source: Callable[[slice, slice, Floats], None],
-    shape: tuple[int, ...],
-    periods: tuple[int, ...],
-    keep: int | None,
-) -> Floats:
-    """Return Wilder's means of several series: the first is a plain one of the values of bars 1 to period,
-    each later one is previous × (period - 1) / period + present / period.
-
-    Args:
-        source: writes the series' values of some bars, given these bars and the ones before them.
-        shape: of the prices, (bars, symbols).
-        periods: of each series.
-
-    Returns:
-        Shape (bars, series, symbols).
-    """
-    bars, symbols = shape
-    result, kept = _empty((bars, len(periods), symbols), keep)
-    block, means = np.empty((_block(symbols), *result.shape[1:])), np.zeros(result.shape[1:])
-    divisors, decays = np.empty_like(means), np.ones_like(means)
-    divisors[:] = np.array(periods, dtype=np.float64)[:, None]
-    for first in range(1, bars, len(block)):
-        end = min(first + len(block), bars)
-        values = block[: end - first]
-        source(slice(first, end), slice(first - 1, end - 1), values)
-        values /= divisors
-        for bar, value in enumerate(values, start=first):
-            for series, period in enumerate(periods):
-                if bar == period + 1:
-                    decays[series] = (period - 1) / period
-            np.multiply(means, decays, out=means)
-            np.add(means, value, out=means)
-            if bar >= kept:
-                result[bar - kept] = means
-    for series, period in enumerate(periods):
-        result[: max(0, period - kept), series] = np.nan
-    return result
-
-
-def ema(values: Floats, period: int, *, start: int = 0) -> Floats:
-    """Return the exponential mean with factor 2 / (period + 1).
-
-    Its first value, at bar ``start + period - 1``, is the plain mean of the ``period`` bars from ``start``.
-    """
-    result = np.full_like(values, np.nan)
-    first = start + period - 1
-    if len(values) <= first:
-        return result
-    present = _mean(values[start : first + 1])
-    result[first] = present
-    factor = 2.0 / (period + 1)
-    for bar in range(first + 1, len(values)):
-        # In this form a price that is equal to its mean leaves the mean alone, to the bit.
-        present += factor * (values[bar] - present)
-        result[bar] = present
-    return result
-
-
-def macd(closes: Floats, fast: int, slow: int, signal: int, *, keep: int | None = None) -> Macd:
-    """Return the difference of two exponential means, and its own exponential mean.
-
-    Source: G. Appel, Technical Analysis: Power Tools for Active Investors (2005), chapter 8. Both means
-    begin at the same bar, as in TA-Lib; each is what ``ema`` gives.
+    Sources: J. W. Wilder, New Concepts in Technical Trading Systems (1978), section VI for RSI and III for
+    ATR: the first mean is a plain one, each later one is (previous × (period - 1) + present) / period.
+    G. Appel, Technical Analysis: Power Tools for Active Investors (2005), chapter 8 for MACD; the factor
+    of an exponential mean is 2 / (period + 1).
     """
     bars, symbols = closes.shape
-    lines, kept = _empty(closes.shape, keep)
-    signals = np.full_like(lines, np.nan)
-    if bars < slow:
-        return Macd(lines, signals)
-    means = np.stack([_mean(closes[slow - fast : slow]), _mean(closes[:slow])])
-    factors, change = np.empty_like(means), np.empty_like(means)
-    factors[0], factors[1] = 2.0 / (fast + 1), 2.0 / (slow + 1)
-    factor = np.full(symbols, 2.0 / (signal + 1))
-    present, step = np.zeros(symbols), np.empty(symbols)
-    block, starts = np.empty((_block(symbols), *means.shape)), slow + signal - 2
-    for first in range(slow - 1, bars, len(block)):
-        end = min(first + len(block), bars)
-        for bar, row in zip(range(first, end), block, strict=False):
-            if bar >= slow:
-                np.subtract(closes[bar], means, out=change)
-                np.multiply(change, factors, out=change)
-                np.add(means, change, out=row)
-                means = row
-            else:
-                row[:] = means
-        for bar, line in enumerate(block[: end - first, 0] - block[: end - first, 1], start=first):
-            if bar <= starts:
-                np.add(present, line, out=present)
-                if bar == starts:
-                    present /= signal
-            else:
-                np.subtract(line, present, out=step)
-                np.multiply(step, factor, out=step)
-                np.add(present, step, out=present)
-            if bar >= kept:
-                lines[bar - kept] = line
-                if bar >= starts:
-                    signals[bar - kept] = present
-        means = means.copy()  # the next block is written over this one
-    return Macd(lines, signals)
+    means = _Means(
+        (
+            _Mean(1, rsi_period, 1 / rsi_period),
+            _Mean(1, rsi_period, 1 / rsi_period),
+            _Mean(1, atr_period, 1 / atr_period),
+            _Mean(macd_slow - macd_fast, macd_fast, 2 / (macd_fast + 1)),
+            _Mean(0, macd_slow, 2 / (macd_slow + 1)),
+        ),
+        symbols,
+    )
+    signals = _Means((_Mean(macd_slow - 1, macd_signal, 2 / (macd_signal + 1)),), symbols)
+    results = np.empty((5, bars if keep is None else min(keep, bars), symbols))
+    kept, step = bars - results.shape[1], max(1, _CACHED // max(1, symbols))
+    block = np.empty((5, min(step, bars), symbols))
+    for first in range(0, bars, step):
+        end = min(first + step, bars)
+        values = block[:, : end - first]
+        _moves_and_ranges(highs, lows, closes, max(first, 1), values[:, max(first, 1) - first :])
+        # As differences from the first close, so that a price that never moved has means of zero.
+        np.subtract(closes[first:end], closes[0], out=values[3])
+        values[4] = values[3]
+        means.advance(values, first)
+        lines = values[3] - values[4]
+        smooth = lines.copy()
+        signals.advance(smooth[None], first)
+        if end > kept:
+            own = slice(max(kept - first, 0), end - first)
+            target = slice(first + own.start - kept, end - kept)
+            for result, each in zip(results, (*values[:3], lines, smooth), strict=True):
+                result[target] = each[own]
+    known = (rsi_period, rsi_period, atr_period, macd_slow - 1, macd_slow + macd_signal - 2)
+    for result, bar in zip(results, known, strict=True):
+        result[: max(0, bar - kept)] = np.nan
+    gain, loss, ranges, line, signal = results
+    total = gain + loss
+    strength = np.where(total == 0, 50.0, 100.0 * (gain / np.where(total > 0, total, 1.0)))
+    return Recursive(strength, ranges, Macd(line, signal))
+
+
+def _moves_and_ranges(highs: Floats, lows: Floats, closes: Floats, first: int, out: Floats) -> None:
+    """Write gain, loss and true range of so many bars from the first, which has a bar before it."""
+    end = first + out.shape[1]
+    close, before = closes[first:end], closes[first - 1 : end - 1]
+    np.subtract(close, before, out=out[0])
+    np.subtract(before, close, out=out[1])
+    np.maximum(out[:2], 0.0, out=out[:2])
+    # The greatest of high - low, |high - close before| and |low - close before|.
+    np.maximum(highs[first:end], before, out=out[2])
+    np.subtract(out[2], np.minimum(lows[first:end], before), out=out[2])
+
+
+class _Mean(NamedTuple):
+    """A plain mean of ``period`` values from bar ``start``; then each value enters with ``weight``."""
+
+    start: int
+    period: int
+    weight: float
+
+
+class _Means:
+    """Means of several series that depend on their own past, all symbols and series side by side."""
+
+    def __init__(self, means: tuple[_Mean, ...], symbols: int) -> None:
+        self._means = means
+        self._present = np.zeros((len(means), symbols))
+        self._share = np.ones_like(self._present)
+        self._product = np.empty_like(self._present)
+
+    def advance(self, values: Floats, first: int) -> None:
+        """Turn the values of bars, shape (series, bars, symbols), into the means at these bars, in place."""
+        turns: dict[int, list[int]] = {}
+        for series, mean in enumerate(self._means):
+            start, turn = (max(0, bar - first) for bar in (mean.start, mean.start + mean.period))
+            values[series, :start] = 0.0
+            values[series, start:turn] /= mean.period
+            values[series, turn:] *= mean.weight
+            turns.setdefault(mean.start + mean.period, []).append(series)
+        present, share, product = self._present, self._share, self._product
+        multiply, add = np.multiply, np.add
+        for bar, value in enumerate(values.swapaxes(0, 1), first):
+            if bar in turns:
+                for series in turns[bar]:
+                    share[series] = 1 - self._means[series].weight
+            multiply(present, share, product)
+            add(value, product, value)
+            present = value
+        self._present = present.copy()  # the next values are written over these
 
 
 def roc(closes: Floats, period: int, *, keep: int | None = None) -> Floats:
@@ -282,26 +240,6 @@ def _needed(values: Floats, before: int, keep: int | None) -> Floats:
 
 def _kept(values: Floats, keep: int | None) -> Floats:
     return values if keep is None else values[max(0, len(values) - keep) :]
-
-
-def _empty(shape: tuple[int, ...], keep: int | None) -> tuple[Floats, int]:
-    """Return an array for the bars to keep, and the first of these bars."""
-    count = shape[0] if keep is None else min(keep, shape[0])
-    return np.full((count, *shape[1:]), np.nan), shape[0] - count
-
-
-def _block(symbols: int) -> int:
-    """Return how many bars to prepare at a time, so that they are still in the cache when they are used."""
-    return max(1, _CACHED // max(1, symbols))
-
-
-def _mean(values: Floats) -> Floats:
-    """Return the mean over time, summed in the order of time."""
-    total = np.zeros(values.shape[1:])
-    for value in values:
-        total += value
-    total /= len(values)
-    return total
 
 
 def w_bottom(

@@ -67,10 +67,13 @@ def read_indicators(window: Window, parameters: Parameters) -> Readings:
     closes, highs, lows = (rows_in_order(values) for values in (window.closes, window.highs, window.lows))
     close, pattern = closes[-1], p.pattern_bars + 1
     bands = indicators.bollinger(closes, p.bollinger_period, p.bollinger_deviations, keep=pattern)
-    strengths, ranges = indicators.rsi_and_atr(highs, lows, closes, p.rsi_period, p.atr_period, keep=pattern)
+    strengths, ranges, macd = indicators.recursive(
+        highs, lows, closes,
+        rsi_period=p.rsi_period, atr_period=p.atr_period,
+        macd_fast=p.macd_fast, macd_slow=p.macd_slow, macd_signal=p.macd_signal, keep=pattern,
+    )  # fmt: skip
     strength = strengths[-1]
     rates = indicators.roc(closes, p.roc_period, keep=p.roc_momo_deviation_bars + 1)
-    macd = indicators.macd(closes, p.macd_fast, p.macd_slow, p.macd_signal, keep=2)
     mean_volumes = indicators.rolling_mean(window.volumes, p.volume_period, keep=1)
     highest = indicators.previous_highest(highs, p.swing_bars, keep=1)[-1]
     lowest = -indicators.previous_highest(-lows[-p.swing_bars - 1 :], p.swing_bars, keep=1)[-1]

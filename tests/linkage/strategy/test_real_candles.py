@@ -46,19 +46,19 @@ def test_the_indicators_agree_with_ta_lib(path: Path) -> None:
     column = closes[:, None]
     upper, middle, lower = talib.BBANDS(closes, timeperiod=20, nbdevup=2, nbdevdn=2)
     line, signal, _ = talib.MACD(closes, 12, 26, 9)
-    bands, macd = indicators.bollinger(column, 20, 2.0), indicators.macd(column, 12, 26, 9)
+    bands = indicators.bollinger(column, 20, 2.0)
+    own = indicators.recursive(
+        highs[:, None], lows[:, None], column,
+        rsi_period=14, atr_period=14, macd_fast=12, macd_slow=26, macd_signal=9,
+    )  # fmt: skip
     pairs = {
-        "rsi": (indicators.rsi(column, 14), talib.RSI(closes, 14), 100.0),
+        "rsi": (own.rsi, talib.RSI(closes, 14), 100.0),
         "upper": (bands.upper, upper, 1000.0),
         "middle": (bands.middle, middle, 1000.0),
         "lower": (bands.lower, lower, 1000.0),
-        "macd": (macd.line, line, 1.0),
-        "signal": (macd.signal, signal, 1.0),
-        "atr": (
-            indicators.atr(highs[:, None], lows[:, None], column, 14),
-            talib.ATR(highs, lows, closes, 14),
-            1.0,
-        ),
+        "macd": (own.macd.line, line, 1.0),
+        "signal": (own.macd.signal, signal, 1.0),
+        "atr": (own.atr, talib.ATR(highs, lows, closes, 14), 1.0),
         "roc": (indicators.roc(column, 4), talib.ROC(closes, 4), 1.0),
     }
     for name, (ours, theirs, scale) in pairs.items():
