@@ -99,18 +99,17 @@ def trials(as_json: JsonOption = False) -> None:
         print_json([each.document() for each in found])
         return
     print_table(
-        ("parameters", "label", "data", "from", "to", "trades", "net", "tried"),
+        ("parameters", "data", "from", "to", "trades", "net"),
         [
             (
-                each.params_hash[:8], each.label, each.data_hash[:8], f"{each.start:%Y-%m-%d %H:%M}",
-                f"{each.end:%Y-%m-%d %H:%M}", each.result.get("executed"), _net(each.result),
-                f"{each.tried_at:%Y-%m-%d %H:%M}",
+                each.label or each.params_hash[:8], each.data_hash[:8], f"{each.start:%Y-%m-%d}",
+                f"{each.end:%Y-%m-%d}", each.result.get("executed"), _net(each.result),
             )
             for each in found
         ],
     )  # fmt: skip
     sets = {each.params_hash for each in found}
-    say(f"{len(sets)} parameter sets in {len(found)} trials, kept in {trials_file()}")
+    say(f"Parameter sets: {len(sets)}, in {len(found)} trials. They are kept in {trials_file()}")
 
 
 def _summarise(outcome: Outcome) -> None:
@@ -131,7 +130,7 @@ def _summarise(outcome: Outcome) -> None:
 
 def _net(result: object) -> str:
     money = result.get("money", {}) if isinstance(result, dict) else {}
-    return ", ".join(f"{amounts['net']} {quote}" for quote, amounts in money.items())
+    return ", ".join(f"{float(amounts['net']):.4g} {quote}" for quote, amounts in money.items())
 
 
 @contextmanager

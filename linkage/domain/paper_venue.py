@@ -371,7 +371,9 @@ class Venue:
         }
 
     def _chance(self, order: PaperOrder, *what: object) -> float:
-        return chance(self._seed, order.order_id, *what)
+        # By what is ordered and when, not by ids: two parameter sets that order the same have the same luck.
+        ordered = (order.symbol, order.side, order.trigger or "", iso_utc(order.placed_at))
+        return chance(self._seed, *ordered, *what)
 
 
 def _text(value: Decimal) -> str:

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -35,6 +35,9 @@ RECIPIENT = "trader@example.com"
 TARGET = ROOT / "out" / "demo"
 INTERRUPTED = 130
 FEWEST_BARS = 24
+SIMULATED_BARS = 120
+REAL_BARS = 160
+"""A real market is calmer than the simulated one, and needs longer for as many orders."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,11 +47,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     source.add_argument("--candles", type=Path, help="folder of BASE-QUOTE_5m.csv.gz files to replay")
     source.add_argument("--exchange", help="an exchange whose public candles are replayed, by CCXT's name")
     parser.add_argument("--keep", action="store_true", help="leave the local cloud running")
-    parser.add_argument("--bars", type=_bars, default=144, help="how many 5-minute bars; default: half a day")
+    parser.add_argument(
+        "--bars",
+        type=_bars,
+        help=f"how many 5-minute bars; default: {SIMULATED_BARS}, {REAL_BARS} of candle files",
+    )
     parser.add_argument(
         "--seed", type=int, default=7, help="of the simulation, the foreign bot and the disorder"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.bars is None:
+        options.bars = SIMULATED_BARS if options.candles is None else REAL_BARS
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -194,6 +204,10 @@ def show(summary: Summary, console: Console) -> None:
     times = (summary.deploy_seconds, summary.replay_seconds, summary.total_seconds)
     rows = [
         ("strategy orders", f"{summary.strategy_orders} over {scope}"),
+        ("by trigger", _listed(summary.triggers)),
+        ("filled in parts, told cumulatively", f"{summary.partial_fills}, {summary.cumulative_events}"),
+        ("refused, replaced", f"{summary.own_refused}, {summary.replaced}"),
+        ("signals suppressed", f"{summary.suppressed}"),
         ("linked", f"{summary.linked}, {summary.bracket_children} of them through their bracket's parent"),
         ("pending, lost, conflict", f"{summary.pending}, {summary.lost}, {summary.conflict}"),
         ("external", f"{summary.external} placed by hand"),
@@ -209,7 +223,7 @@ def show(summary: Summary, console: Console) -> None:
         table.add_row(name, value)
     console.print()
     console.print(table)
-    for problem in summary.problems:
+    for problem in [*summary.problems, *(f"there were no {what}" for what in summary.absent)]:
         console.print(f"  [red]{problem}[/]", soft_wrap=True)
     verdict = "[bold green]every link is right[/]" if summary.is_good else "[bold red]not as it has to be[/]"
     console.print(f"\n{verdict}; see {_shown(TARGET / 'report.html')} and {_shown(TARGET / 'summary.json')}")
@@ -220,6 +234,10 @@ def _bars(text: str) -> int:
     if bars < FEWEST_BARS:
         raise argparse.ArgumentTypeError(f"at least {FEWEST_BARS}, so that everything can happen once")
     return bars
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def _told(counts: Counts) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from linkage.domain.keys import OrderIntent, make_client_order_id
@@ -22,19 +23,29 @@ from local.demo.truth import LinkTruth
 DOCUMENTS = (
     """\
 # The demonstration's parameters: lower targets than the defaults, so that half a day has many orders.
-score_buy_target = 2.5
-score_sell_target = 3.5
+score_buy_target = 1.2
+score_sell_target = 3.0
 min_indicators = 1
 cooldown_bars = 1
+roc_momo_buy = 0.8
+roc_momo_sell = -0.8
+roc_momo_min_change = 0.2
+rsi_gate_low = 30.0
+rsi_gate_high = 70.0
 take_profit = 0.012
 stop_loss = 0.01
 """,
     """\
-# Half-time: entries are market orders, exits need more, stops and targets are closer.
-score_buy_target = 2.5
-score_sell_target = 4.0
+# Half-time: entries are market orders, exits are sooner, stops and targets are closer.
+score_buy_target = 1.2
+score_sell_target = 3.0
 min_indicators = 1
 cooldown_bars = 1
+roc_momo_buy = 0.8
+roc_momo_sell = -0.8
+roc_momo_min_change = 0.2
+rsi_gate_low = 30.0
+rsi_gate_high = 70.0
 hysteresis = 0.0
 entry_order_type = "market"
 take_profit = 0.01
@@ -102,14 +113,18 @@ def foresee(
     symbols = market.symbols() if deployment.symbols == "*" else deployment.symbols.split(",")
     foreseen: list[Foreseen] = []
     state = StrategyState()
-    for run, document in documents.items():
+    for document, group in groupby(documents, key=documents.__getitem__):
+        runs = list(group)
         parameters = MATRIX.parse(document)
         candles = market.candles(
-            symbols, as_of=run, bars=parameters.bars, interval_seconds=parameters.interval_seconds
+            symbols,
+            as_of=runs[-1],
+            bars=parameters.bars + len(runs) - 1,
+            interval_seconds=parameters.interval_seconds,
         )
-        decided = MATRIX.decide(candles, state, parameters, run)
-        state = decided.state
         snapshot = MATRIX.snapshot(parameters, symbols=deployment.symbols)
-        sent = (decision for decision in decided.decisions if decision.is_sent)
-        foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in sent]
+        for run, decided in zip(runs, MATRIX.walk(candles, state, parameters), strict=True):
+            sent = (decision for decision in decided.decisions if decision.is_sent)
+            foreseen += [Foreseen(run, decision, snapshot.snapshot_id) for decision in sent]
+            state = decided.state
     return foreseen

@@ -23,7 +23,7 @@ from local.demo.truth import Notebook, StoredLink, compare, recompute_links
 LINKS = """
 SELECT link.order_id, link.bot_id, link.client_order_id AS signal_key, link.snapshot_id, link.method,
        link.trigger_type, link.buy_score, link.sell_score, link.signalled_at,
-       tr.client_order_id AS order_key, tr.parent_order_id, tr.symbol, tr.side
+       tr.client_order_id AS order_key, tr.parent_order_id, tr.replaces_order_id, tr.symbol, tr.side
 FROM trade_strategy_link link JOIN trade_records tr USING (order_id)
 ORDER BY link.order_id
 """
@@ -49,6 +49,23 @@ SELECT (SELECT count(*) FROM order_dispositions
        (SELECT count(*) FROM strategy_runs) AS runs,
        (SELECT count(*) FROM quarantine_summary) AS quarantined
 """
+OWN = """
+SELECT (SELECT count(*) FROM (SELECT FROM counted_fills JOIN trade_strategy_link USING (order_id)
+                              WHERE bot_id = 'sighook' AND kind = 'FILL'
+                              GROUP BY order_id HAVING count(*) > 1) parts) AS partial_fills,
+       (SELECT count(*) FROM counted_fills WHERE kind = 'CUMULATIVE') AS cumulative_events,
+       (SELECT count(*) FROM trade_records WHERE status = 'rejected' AND key_is_ours) AS own_refused,
+       (SELECT count(*) FROM trade_strategy_link
+        WHERE method = 'replaced' AND bot_id = 'sighook') AS replaced,
+       (SELECT count(*) FROM strategy_signals WHERE disposition = 'suppressed') AS suppressed
+"""
+TRIGGERS = """
+SELECT trigger_type, count(*) AS orders
+FROM order_dispositions JOIN trade_strategy_link link USING (order_id)
+WHERE disposition = 'linked' AND link.bot_id = 'sighook' AND trigger_type IS NOT NULL
+GROUP BY trigger_type ORDER BY trigger_type
+"""
+EXPECTED_TRIGGERS = ("score", "roc_momo", "take_profit", "stop_loss")
 SNAPSHOTS = "SELECT snapshot_id, parameters FROM strategy_snapshots"
 SHOWN_PROBLEMS = 20
 
@@ -63,6 +80,10 @@ class Summary:
         wrong_links: links that differ from what was written down beforehand, and links that are missing.
         own_links: executed orders of our own strategy that are linked.
         recomputed: how many of those come out the same from their snapshot and the candles.
+        triggers: executed orders of our own strategy, by trigger.
+        partial_fills: orders of ours that filled in parts. cumulative_events: records of what an order has
+            executed so far. own_refused: orders of ours that the venue refused. replaced: orders that took
+            another one's place. suppressed: signals that a guardrail held back.
         withheld_before: disposition of the order whose signal came last, before it came.
         problems: a sentence on each thing that is not as it has to be, at most twenty.
     """
@@ -74,6 +95,12 @@ class Summary:
     conflict: int
     external: int
     refused: int
+    triggers: Mapping[str, int]
+    partial_fills: int
+    cumulative_events: int
+    own_refused: int
+    replaced: int
+    suppressed: int
     linkage_rate: float
     wrong_links: int
     own_links: int
@@ -95,13 +122,27 @@ class Summary:
     problems: Sequence[str]
 
     @property
+    def absent(self) -> Sequence[str]:
+        """What a demonstration has to show, and this one does not."""
+        counts = {
+            **{f"orders by {name}": self.triggers.get(name, 0) for name in EXPECTED_TRIGGERS},
+            "partial fills": self.partial_fills,
+            "cumulative events": self.cumulative_events,
+            "refused orders": self.own_refused,
+            "replaced orders": self.replaced,
+            "suppressed signals": self.suppressed,
+        }
+        return [name for name, count in counts.items() if not count]
+
+    @property
     def is_good(self) -> bool:
-        """Tell whether everything is as it has to be."""
+        """Tell whether everything is as it has to be, and there."""
         return (
             self.linkage_rate == 1.0
             and self.wrong_links == 0
             and self.recomputed == self.own_links
             and self.pending == 0
+            and not self.absent
             and not self.problems
         )
 
@@ -125,7 +166,8 @@ def judge(
     links = [StoredLink.from_row(row) for row in stage.query(LINKS)]
     executed = {row["order_id"] for row in stage.query(EXECUTED_LINKS)}
     snapshots = {UUID(str(row["snapshot_id"])): _parameters(row) for row in stage.query(SNAPSHOTS)}
-    counts = {name: int(value) for name, value in stage.query(COUNTS)[0].items()}
+    answers = {**stage.query(COUNTS)[0], **stage.query(OWN)[0]}
+    counts = {name: int(value) for name, value in answers.items()}
     wrong, missing = compare(links, book)
     own = [link for link in links if link.bot_id == FIRST_PARTY_BOT and link.order_id in executed]
     recomputed, different = recompute_links(own, snapshots, FileMarket(plan.market.folder))
@@ -135,6 +177,7 @@ def judge(
     judged = counts["linked"] + counts["lost"] + counts["conflict"]
     return Summary(
         **counts,
+        triggers={row["trigger_type"]: int(row["orders"]) for row in stage.query(TRIGGERS)},
         linkage_rate=counts["linked"] / judged if judged else 0.0,
         wrong_links=len(wrong) + len(missing),
         own_links=len(own),

@@ -46,6 +46,7 @@ class StoredLink:
     Attributes:
         order_key: the key that came with the order, normalised; None if it came without.
         parent_order_id: the order whose venue-side stop or target it is.
+        replaces_order_id: the order whose place it took.
         signal_key: the key of the signal that it is linked with.
         signalled_at: when that signal was made, aware UTC.
     """
@@ -54,6 +55,7 @@ class StoredLink:
     bot_id: str | None
     order_key: str | None
     parent_order_id: str | None
+    replaces_order_id: str | None
     symbol: str
     side: str
     method: str
@@ -72,6 +74,7 @@ class StoredLink:
             bot_id=row["bot_id"],
             order_key=row["order_key"],
             parent_order_id=row["parent_order_id"],
+            replaces_order_id=row["replaces_order_id"],
             symbol=row["symbol"],
             side=row["side"],
             method=row["method"],
@@ -177,10 +180,8 @@ def recompute_links(
         How many came out with the same side and scores, and a sentence on each that did not.
     """
     results: dict[tuple[str, UUID, datetime], tuple[str | None, Decimal | None, Decimal | None]] = {}
-    signals = list(links)
-    sides = {link.signal_key: link.side for link in signals if link.method == "key"}
     same, different = 0, []
-    for link in signals:
+    for link in links:
         parameters = snapshots.get(link.snapshot_id)
         if parameters is None:
             different.append(f"{link.order_id}: snapshot {link.snapshot_id} has no parameters")
@@ -194,7 +195,7 @@ def recompute_links(
             continue
         side, buy, sell = results[place]
         # An exit that the venue triggered has the decision of its entry, which went the other way.
-        due = sides.get(link.signal_key, link.side) if link.method == "parent" else link.side
+        due = link.side if link.method != "parent" else "sell" if link.side == "buy" else "buy"
         if (side, buy, sell) == (due, link.buy_score, link.sell_score):
             same += 1
         else:
@@ -227,19 +228,21 @@ def _problem(link: StoredLink, by_order: Mapping[str, StoredLink], book: Noteboo
         if truth is None:
             return f"must not be linked, is linked with snapshot {link.snapshot_id}"
         return _difference(link, truth, child=False)
-    if link.order_key is not None:
-        own = book.decisions.get(link.order_key)
-        if own is None:
-            return f"nobody foresaw the key {link.order_key}"
-        return _difference(link, own, child=False)
-    if link.parent_order_id is None:
+    if link.order_key is None and link.parent_order_id is None and link.replaces_order_id is None:
         return "has neither key nor parent"
-    parent = by_order.get(link.parent_order_id)
-    parent_key = None if parent is None else parent.order_key
-    truth = book.decisions.get(parent_key or "")
+    # A stop hangs from its entry, and an entry that was replaced from the one that carried the key.
+    current, child = link, False
+    while current.order_key is None:
+        name = current.replaces_order_id or current.parent_order_id or ""
+        child |= current.replaces_order_id is None
+        above = by_order.get(name)
+        if above is None:
+            return f"nobody foresaw its {'parent' if child else 'predecessor'} {name}"
+        current = above
+    truth = book.decisions.get(current.order_key)
     if truth is None:
-        return f"nobody foresaw its parent {link.parent_order_id}"
-    return _difference(link, truth, child=True)
+        return f"nobody foresaw the key {current.order_key}"
+    return _difference(link, truth, child=child)
 
 
 def _difference(link: StoredLink, truth: LinkTruth, *, child: bool) -> str | None:

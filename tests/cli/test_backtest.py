@@ -57,4 +57,4 @@ def test_a_backtest_writes_its_report_and_stays_on_the_list(folder: Path, tmp_pa
     assert len(listed) == 1
     assert listed[0].pop("tried_at")
     assert listed[0] == written["trial"]
-    assert "1 parameter sets in 1 trials" in " ".join(CliRunner().invoke(app, ["trials"]).output.split())
+    assert "Parameter sets: 1, in 1 trials." in " ".join(CliRunner().invoke(app, ["trials"]).output.split())

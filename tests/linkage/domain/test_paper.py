@@ -227,8 +227,16 @@ def test_a_large_order_fills_in_parts_across_bars() -> None:
     assert statuses(reports) == ["open", "filled"]
 
 
+def test_the_same_order_has_the_same_luck_under_another_key() -> None:
+    def told(key: str) -> list[object]:
+        _, reports = played([order(key, take_profit=Decimal(103))], random_bars(5), Rules())
+        return [(one.get("price"), one.get("quantity"), one.get("executed_at")) for one in reports]
+
+    assert told("a") == told("b")
+
+
 def test_some_orders_are_refused_and_a_sell_without_a_position_always() -> None:
-    orders = [order(str(number)) for number in range(200)]
+    orders = [order(str(number), placed_at=NOON + timedelta(seconds=number)) for number in range(200)]
     _, reports = played(orders, [], replace(WILLING, refuse_chance=0.1))
     assert 5 < statuses(reports).count("rejected") < 40
 

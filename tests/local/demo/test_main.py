@@ -24,6 +24,11 @@ def test_too_few_bars_are_refused(capsys: pytest.CaptureFixture[str], bars: str)
     assert "--bars" in capsys.readouterr().err
 
 
+def test_a_real_market_is_replayed_longer_unless_somebody_says_how_long() -> None:
+    assert parse([]).bars < parse(["--candles", "x"]).bars
+    assert parse(["--candles", "x", "--bars", "50"]).bars == 50
+
+
 def test_a_folder_that_is_not_there_starts_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,12 @@ GOOD = Summary(
     quarantined=0,
     withheld_before="pending",
     market="a test",
+    triggers={"score": 3, "roc_momo": 1, "take_profit": 1, "stop_loss": 1},
+    partial_fills=1,
+    cumulative_events=1,
+    own_refused=1,
+    replaced=1,
+    suppressed=1,
     deploy_seconds=1.0,
     replay_seconds=1.0,
     total_seconds=2.0,
@@ -79,6 +85,13 @@ def test_an_interrupted_draft_leaves_what_was_there(tmp_path: Path, error: type[
         replace(GOOD, recomputed=0),
         replace(GOOD, pending=1),
         replace(GOOD, problems=["a signal was not foreseen"]),
+        *(replace(GOOD, triggers={**GOOD.triggers, name: 0}) for name in GOOD.triggers),
+        replace(GOOD, triggers={"score": 3}),
+        replace(GOOD, partial_fills=0),
+        replace(GOOD, cumulative_events=0),
+        replace(GOOD, own_refused=0),
+        replace(GOOD, replaced=0),
+        replace(GOOD, suppressed=0),
     ],
 )
 def test_one_thing_that_is_wrong_is_enough(bad: Summary) -> None:
@@ -91,7 +104,8 @@ def test_the_summary_is_json_with_the_promised_names(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "summary.json").read_text())
     promised = (
         "strategy_orders linked pending lost conflict external wrong_links recomputed fills signals "
-        "snapshots linkage_rate runs deploy_seconds market"
+        "snapshots linkage_rate runs deploy_seconds market triggers partial_fills cumulative_events "
+        "own_refused replaced suppressed"
     )
     assert set(promised.split()) <= set(written)
 

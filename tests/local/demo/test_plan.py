@@ -51,6 +51,7 @@ def stored(foreseen: Foreseen, key: str) -> StoredLink:
         bot_id="sighook",
         order_key=key,
         parent_order_id=None,
+        replaces_order_id=None,
         symbol=decision.symbol,
         side=decision.side,
         method="key",
@@ -97,6 +98,15 @@ def test_what_is_foreseen_can_be_recomputed_from_its_snapshot(plan: Plan) -> Non
     count, said = recompute_links(links, {}, market)
     assert count == 0
     assert "has no parameters" in said[0]
+
+
+def test_an_exit_is_recomputed_as_its_entry_whose_own_order_never_traded(plan: Plan) -> None:
+    entry = next(each for each in plan.foreseen if each.decision.side == "buy")
+    child = replace(stored(entry, entry.key(plan.deployment)), side="sell", method="parent", order_key=None)
+    text = plan.documents[entry.run]
+    parameters = MATRIX.snapshot(MATRIX.parse(text), symbols="*").parameters
+    market = FileMarket(plan.market.folder)
+    assert recompute_links([child], {entry.snapshot_id: parameters}, market) == (1, [])
 
 
 def test_a_link_with_another_score_is_not_recomputed(plan: Plan) -> None:

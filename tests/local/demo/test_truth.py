@@ -23,6 +23,7 @@ LINK = StoredLink(
     bot_id="sighook",
     order_key=KEY,
     parent_order_id=None,
+    replaces_order_id=None,
     symbol="ADA-BTC",
     side="buy",
     method="key",
@@ -44,6 +45,9 @@ CHILD = replace(
 )
 
 
+SUCCESSOR = replace(LINK, order_id="second", order_key=None, replaces_order_id="entry", method="replaced")
+
+
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Notebook]:
     with notebook(tmp_path / "truth.jsonl") as opened:
@@ -53,6 +57,18 @@ def book(tmp_path: Path) -> Iterator[Notebook]:
 
 def test_a_right_link_and_its_bracket_child_pass(book: Notebook) -> None:
     assert compare([LINK, CHILD], book) == ([], [])
+
+
+def test_a_replaced_order_and_what_hangs_from_its_successor_have_the_first_ones_truth(book: Notebook) -> None:
+    grandchild = replace(CHILD, parent_order_id="second")
+    assert compare([LINK, SUCCESSOR, grandchild], book) == ([], [])
+
+    wrong, _ = compare([LINK, replace(SUCCESSOR, trigger="stop_loss")], book)
+    assert "trigger is stop_loss, not score" in wrong[0]
+    wrong, _ = compare([LINK, SUCCESSOR, replace(grandchild, snapshot_id=OTHER)], book)
+    assert "snapshot_id is" in wrong[0]
+    wrong, _ = compare([SUCCESSOR], book)
+    assert "nobody foresaw its predecessor entry" in wrong[0]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +138,7 @@ def test_a_row_of_the_ledger_is_read_with_its_types() -> None:
         "bot_id": "sighook",
         "order_key": KEY,
         "parent_order_id": None,
+        "replaces_order_id": None,
         "symbol": "ADA-BTC",
         "side": "buy",
         "method": "key",
