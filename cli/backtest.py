@@ -36,6 +36,7 @@ def backtest(
     params: Annotated[
         Path | None, typer.Option(help="TOML or JSON of parameters; without it the defaults.")
     ] = None,
+    arm: Annotated[str | None, typer.Option(help="Which set, where the document has several.")] = None,
     since: Annotated[
         datetime | None, typer.Option("--from", help="First decision, e.g. 2018-01-15 (UTC).")
     ] = None,
@@ -64,6 +65,7 @@ def backtest(
             folder=candles,
             strategy=load_strategy(strategy),
             document=None if params is None else _text(params, "--params"),
+            arm=arm,
             start=_utc(since),
             end=_utc(until),
             rules=Rules() if venue is None else parse_rules(_text(venue, "--venue")),

@@ -18,6 +18,7 @@ from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.paper import Rules
 from linkage.domain.snapshots import Snapshot
 from linkage.ports import Candles
+from linkage.strategy.arms import Arm, parse_arms
 from linkage.strategy.plugin import Strategy, StrategyParameters
 
 _RULES: TypeAdapter[Rules] = TypeAdapter(Rules)
@@ -30,6 +31,7 @@ class Request:
     Attributes:
         folder: of ``BASE-QUOTE_5m.csv.gz`` files.
         strategy: what decides. document: its parameters as TOML or JSON; None for the defaults.
+        arm: which set, where the document has several; it then decides on every bar.
         start, end: of the decisions, aware UTC, half-open; None is as early, as late, as the candles allow.
         rules: of the venue. seed: of what the venue leaves to chance.
     """
@@ -37,6 +39,7 @@ class Request:
     folder: Path
     strategy: Strategy[Any]
     document: str | None = None
+    arm: str | None = None
     start: datetime | None = None
     end: datetime | None = None
     rules: Rules = Rules()  # noqa: RUF009 - frozen
@@ -76,7 +79,8 @@ def open_history(request: Request) -> History:
         ConfigurationError: the parameters are wrong; names the field.
         InvalidInputError: there are no candles, or too few of them for the period; names the option.
     """
-    parameters = request.strategy.parse(request.document or "")
+    chosen = _arm(request)
+    parameters = chosen.parameters
     interval = parameters.interval_seconds
     if not request.folder.is_dir():
         raise InvalidInputError(f"--candles: {request.folder} is no folder", "candles")
@@ -105,7 +109,7 @@ def open_history(request: Request) -> History:
     return History(
         strategy=request.strategy,
         parameters=parameters,
-        snapshot=request.strategy.snapshot(parameters, symbols="*"),
+        snapshot=request.strategy.snapshot(parameters, symbols="*", label=chosen.label),
         candles=candles,
         start=start,
         end=end,
@@ -113,6 +117,15 @@ def open_history(request: Request) -> History:
         seed=request.seed,
         data_hash=hash_of(candles, request.rules, request.seed),
     )
+
+
+def _arm(request: Request) -> Arm:
+    arms = {arm.name: arm for arm in parse_arms(request.strategy, request.document or "")}
+    if request.arm is None and len(arms) == 1:
+        return next(iter(arms.values()))
+    if request.arm not in arms:
+        raise InvalidInputError(f"--arm: the parameters have {', '.join(arms)}; name one of them", "arm")
+    return arms[request.arm]
 
 
 def parse_rules(document: str) -> Rules:

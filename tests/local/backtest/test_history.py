@@ -66,6 +66,38 @@ def test_wrong_parameters_are_refused_with_the_path_of_the_field(
     assert field in str(refused.value)
 
 
+ARMS = """
+label = "tight"
+[arms.main]
+share = 0.5
+[arms.challenger]
+share = 0.5
+rsi_buy = 25
+"""
+
+
+def test_of_several_sets_one_is_tried_and_its_label_kept(candle_folder: Path) -> None:
+    history = opened(candle_folder, document=ARMS, arm="challenger")
+    assert history.parameters.model_dump()["rsi_buy"] == 25
+    assert history.snapshot.label == "tight"
+
+    for arm in (None, "other"):
+        with pytest.raises(InvalidInputError, match="--arm: the parameters have challenger, main"):
+            opened(candle_folder, document=ARMS, arm=arm)
+
+
+def test_later_candles_change_nothing_of_a_period_that_ended_before(
+    candle_folder: Path, tmp_path: Path
+) -> None:
+    shorter = tmp_path / "shorter"
+    shorter.mkdir()
+    for symbol, bars in read_candles(candle_folder).items():
+        write_file(shorter / f"{symbol}_5m.csv.gz", bars[:-6])
+
+    end = LAST - 10 * BAR
+    assert opened(shorter, end=end).data_hash == opened(candle_folder, end=end).data_hash
+
+
 def test_a_folder_without_usable_candles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="is no folder"):
         opened(tmp_path / "missing")
