@@ -1,0 +1,46 @@
+"""docs/strategy.md says what the model says, and its documents are good ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from linkage.strategy.arms import parse_arms
+from linkage.strategy.fields import describe_fields
+from linkage.strategy.guardrails import GUARDRAILS, LINKAGE_BUDGET
+from linkage.strategy.matrix import MATRIX
+from linkage.strategy.parameters import Parameters
+
+PAGE = (Path(__file__).parents[2] / "docs" / "strategy.md").read_text()
+
+
+def spelt(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return "none" if value == [] else str(value)
+
+
+def table() -> str:
+    """Return the table of parameters as the page has it."""
+    rows = [
+        f"| `{each.path}` | {spelt(each.default)} | {each.unit} | {each.bounds} |"
+        for each in describe_fields(Parameters)
+    ]
+    return "\n".join(["| parameter | default | unit | bounds |", "|---|---|---|---|", *rows])
+
+
+def test_the_table_of_parameters_is_the_models() -> None:
+    assert table() in PAGE
+
+
+def test_every_document_on_the_page_is_accepted() -> None:
+    documents = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    assert len(documents) >= 2
+    assert {len(parse_arms(MATRIX, document)) for document in documents} == {1, 2}
+
+
+def test_every_guardrail_is_named_in_its_order() -> None:
+    names = [*(name for name, _ in GUARDRAILS), LINKAGE_BUDGET]
+    places = [PAGE.index(f"`{name}`") for name in names]
+    assert places == sorted(places)
