@@ -64,6 +64,8 @@ def _order_story(story: Row) -> RenderableType:
         _facts("Order", _order_facts(order)),
         _facts("Link", _link_facts(story)),
     ]
+    if story.get("lots"):
+        parts.append(_table("Lots", _LOT_COLUMNS, [_lot(order["order_id"], lot) for lot in story["lots"]]))
     if story["relatives"]:
         parts.append(_table("Relatives", _KIN_COLUMNS, story["relatives"]))
     if story["history"]:
@@ -144,6 +146,11 @@ _FILL_COLUMNS = (
     ("executed_at", "time"), ("kind", "kind"), ("quantity", "quantity"), ("price", "price"), ("fee", "fee"),
     ("fee_currency", "in"), ("recorded_at", "recorded"),
 )  # fmt: skip
+_LOT_COLUMNS = (
+    ("state", "state"), ("quantity", "quantity"), ("entry_price", "entry"), ("exit_price", "exit or mark"),
+    ("fees", "fees"), ("pnl", "P&L"), ("quote_currency", "in"), ("other", "other order"),
+    ("note", "note"),
+)  # fmt: skip
 _KIN_COLUMNS = (
     ("relation", "relation"), ("order_time", "time"), ("side", "side"), ("symbol", "symbol"),
     ("status", "status"), ("order_id", "order"),
@@ -151,6 +158,14 @@ _KIN_COLUMNS = (
 _HISTORY_COLUMNS = (
     ("linked_at", "linked"), ("ended_at", "ended"), ("method", "method"), ("snapshot_id", "snapshot"),
 )  # fmt: skip
+
+
+def _lot(order_id: str, lot: Row) -> Row:
+    """Return a lot as the order sees it: the other side of it, and what its figures lack."""
+    entry, exit_ = lot["entry_order_id"], lot["exit_order_id"]
+    notes = [lot["kind"]] if lot["kind"] in ("dust", "residue") else []
+    notes += [f"without {name.replace('_', ' ')}" for name in lot["missing"]]
+    return {**lot, "other": exit_ if entry == order_id else entry, "note": ", ".join(notes) or None}
 
 
 def _order_facts(order: Row) -> list[tuple[str, object]]:

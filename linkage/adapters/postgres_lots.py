@@ -56,9 +56,17 @@ _CHANGED: LiteralString = """
   UNION ALL SELECT order_id, ended_at FROM trade_strategy_link_history WHERE ended_at >= %(since)s
 """
 # Each of these reads many orders, and there is seldom a reason to: only when there is one.
+# Of the orders on a bot's account those count that have executed and are in no row of their book.
 _CHANGED_BY_BOTS: LiteralString = """
-  UNION ALL SELECT t.order_id, b.recorded_at FROM bots b JOIN trade_records t USING (venue, account)
-  WHERE b.recorded_at >= %(since)s
+  UNION ALL SELECT o.order_id, b.at
+  FROM (SELECT venue, account, max(recorded_at) AS at FROM bots WHERE recorded_at >= %(since)s
+        GROUP BY venue, account) b
+  JOIN lot_orders o USING (venue, account)
+  JOIN trade_records t ON t.order_id = o.order_id AND t.filled_quantity > 0
+  WHERE NOT EXISTS (SELECT FROM fifo_allocations a WHERE a.entry_order_id = o.order_id AND a.book = o.book)
+    AND NOT EXISTS (SELECT FROM fifo_allocations a WHERE a.exit_order_id = o.order_id AND a.book = o.book)
+    AND NOT EXISTS (SELECT FROM fifo_open_lots l WHERE l.order_id = o.order_id AND l.book = o.book)
+    AND NOT EXISTS (SELECT FROM fifo_unmatched_exits u WHERE u.order_id = o.order_id AND u.book = o.book)
 """
 _CHANGED_BY_RATES: LiteralString = """
   UNION ALL SELECT f.order_id, r.recorded_at
@@ -347,7 +355,8 @@ class PostgresLots:
         (safe,) = self._run(lambda connection: connection.execute(_OLDEST_RUNNING).fetchone())
         safe -= OVERLAP
         since, after, *reasons = self._run(lambda connection: connection.execute(_PROGRESS).fetchone())
-        since = since or BEGINNING
+        if since is None:  # every order is new
+            since, reasons = BEGINNING, [False, False, False]
         orders, books, failed, further = 0, set[str](), list[str](), True
         while further and time.monotonic() < end:
             changed = self._run(partial(_changed, since=since, after=after, reasons=reasons))

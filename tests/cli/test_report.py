@@ -229,6 +229,13 @@ STORY: dict[str, Any] = {
             },
             "events": [{"status": "filled", "updated_at": "2026-11-22T12:00:05Z"}],
             "fills": [{"executed_at": "2026-11-22T12:00:05Z", "kind": "FILL", "price": "100.25"}],
+            "lots": [
+                {
+                    "state": "closed", "entry_order_id": "o-1", "exit_order_id": "o-2", "quantity": "2",
+                    "entry_price": "100.25", "exit_price": "103", "fees": "0.5", "pnl": "5",
+                    "kind": "matched", "quote_currency": "USD", "missing": ["fee:BNB"], "at": "2026-11-22T13:00:00Z",
+                }
+            ],
             "receipts": [], "history": [], "relatives": [],
         }
     ],
@@ -240,7 +247,7 @@ def test_trace_tells_the_story_in_the_order_in_which_it_happened(cloud: ReportCl
     cloud.answers["ReadLedgerFunction"] = {"ok": True, "result": STORY}
     result = run(cloud, "trace", "o-1")
     assert result.exit_code == 0, result.output
-    chapters = ["Parameters", "Scores", "Signal", "Order events", "Fills", "Order\n", "Link\n"]
+    chapters = ["Parameters", "Scores", "Signal", "Order events", "Fills", "Order\n", "Link\n", "Lots\n"]
     squeezed = "\n".join(line.strip(" │") for line in result.stdout.splitlines())
     places = [squeezed.index(chapter) for chapter in chapters]
     assert places == sorted(places)
@@ -252,6 +259,8 @@ def test_trace_tells_the_story_in_the_order_in_which_it_happened(cloud: ReportCl
         "2026-11-22T12:00:06Z",
         "[bold]sighook[/x]",
         "buy score",
+        "o-2",
+        "103",
     ):
         assert fact in result.stdout
 

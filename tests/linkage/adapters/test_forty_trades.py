@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from linkage.adapters.postgres_connection import LedgerConnection
 from linkage.adapters.postgres_lots import PostgresLots
+from linkage.adapters.postgres_reader import PostgresLedgerReader
 from linkage.runtime.settings import DatabaseSettings
 from tests.support import forty_trades as hand
 from tests.support.ledger import LedgerDatabase, ToldLedger
@@ -91,6 +93,30 @@ def test_slippage_delay_and_risk_are_those_of_the_signals(ledger: LedgerDatabase
     ]
     assert ledger.rows(query, hand.order_id(3))[0][2:] == (180, round(D("-6.394") / 6, 18))
     assert ledger.rows(query, hand.order_id(30))[0][0] == round(D("0.1") / D("5.1"), 18)
+
+
+def test_a_trace_shows_the_lots_of_an_order_from_either_side(ledger: LedgerDatabase) -> None:
+    connection = LedgerConnection(DatabaseSettings(**ledger.settings("reader")))
+
+    def lots(order: int) -> list[tuple[Any, ...]]:
+        story: Any = PostgresLedgerReader(connection).trace(hand.order_id(order))
+        (told,) = story["orders"]
+        return [
+            (
+                lot["state"],
+                number(lot["entry_order_id"]),
+                number(lot["exit_order_id"]),
+                lot["pnl"],
+                lot["kind"],
+            )
+            for lot in told["lots"]
+        ]
+
+    assert lots(7) == [("closed", 7, 8, "2.805", "matched"), ("closed", 7, 9, "4.803", "matched")]
+    assert [row[3] for row in lots(8)] == ["-1.199", "0.803", "2.805"]
+    assert lots(39) == [("open", 39, 0, "5.796", "open"), ("closed", 39, 40, "2.793", "matched")]
+    assert lots(37) == [("unmatched", 0, 37, None, "unmatched")]
+    connection.close()
 
 
 def test_results_open_lots_and_unmatched_exits_add_up_to_the_cash_flow_of_each_currency(
