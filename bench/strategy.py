@@ -57,6 +57,7 @@ class Size:
     rounds: int = 11
     rowwise_symbols: int = 3
     starts: int = 5
+    libraries: tuple[str, ...] = ("numpy", "polars", "talib", "pandas")
 
 
 def make_candles(size: Size) -> Candles:
@@ -275,7 +276,7 @@ def measure(size: Size) -> dict[str, float]:
         raise AssertionError("the row-by-row way computes something else")
     medians["import_ms"] = statistics.median(start_ms(HANDLER, size.starts))
     medians["boto3_ms"] = statistics.median(start_ms(BOTO3, size.starts))
-    for library in ("numpy", "polars", "talib", "pandas"):
+    for library in size.libraries:
         medians[f"{library}_import_ms"] = statistics.median(start_ms(f"import {library}", size.starts))
     return {name: round(value, 1) for name, value in medians.items()}
 
