@@ -1,6 +1,7 @@
-"""Candles from a folder of CSV files, ``BASE-QUOTE_5m.csv`` or ``BASE-QUOTE_5m.csv.gz``.
+"""Candles from a folder of files: ``BASE-QUOTE_5m.csv``, ``BASE-QUOTE_5m.csv.gz``, ``BASE-QUOTE_5m.parquet``.
 
-Columns: time (start of the bar, ISO 8601 with a zone), open, high, low, close, volume (base currency).
+Columns: time (start of the bar, ISO 8601 with a zone; in Parquet a timestamp with one), open, high, low,
+close, volume (base currency). Parquet is read by polars, which is in no zip: it is for backtests.
 A file is read once per version, by its time of change and size, and kept as arrays in the process.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.domain.errors import MarketUnavailableError
+from linkage.domain.errors import ConfigurationError, MarketUnavailableError
 from linkage.ports import Candles
 
 SUFFIXES = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 14400: "4h", 86400: "1d"}
@@ -47,7 +48,8 @@ class FileMarket:
         """Return every symbol that has a file of any interval, sorted."""
         if not self._folder.is_dir():
             raise MarketUnavailableError(f"there is no candle folder {self._folder.name!r}")
-        names = {path.name.partition("_")[0] for path in self._folder.glob("*_*.csv*")}
+        files = (*self._folder.glob("*_*.csv*"), *self._folder.glob("*_*.parquet"))
+        names = {path.name.partition("_")[0] for path in files}
         return sorted(names)
 
     def candles(
@@ -91,14 +93,43 @@ class FileMarket:
         return filled
 
     def _path(self, symbol: str, interval_seconds: int) -> Path | None:
-        name = f"{symbol}_{SUFFIXES.get(interval_seconds, f'{interval_seconds}s')}.csv"
-        candidates = (self._folder / f"{name}.gz", self._folder / name)
+        name = f"{symbol}_{SUFFIXES.get(interval_seconds, f'{interval_seconds}s')}"
+        candidates = (self._folder / f"{name}.{ending}" for ending in ("csv.gz", "csv", "parquet"))
         return next((path for path in candidates if path.is_file()), None)
 
 
 @lru_cache(maxsize=1024)
 def read_series(path: Path, changed_ns: int, size: int) -> Series:  # noqa: ARG001 - part of the cache's key
-    """Return a file's bars. A file that cannot be understood is a series with a problem."""
+    """Return a file's bars. A file that cannot be understood is a series with a problem.
+
+    Raises:
+        ConfigurationError: it is a Parquet file, and there is no polars here.
+    """
+    return _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+
+
+def _read_parquet(path: Path) -> Series:
+    try:
+        import polars
+    except ImportError:
+        raise ConfigurationError("Parquet files need polars, which is not installed", "market") from None
+    try:
+        frame = polars.read_parquet(path)
+    except (polars.exceptions.PolarsError, OSError):
+        return broken("unreadable_row")
+    if [name.lower() for name in frame.columns[: len(COLUMNS)]] != list(COLUMNS):
+        return broken("unknown_columns")
+    kind = frame.dtypes[0]
+    if not isinstance(kind, polars.Datetime) or kind.time_zone is None or frame.to_series(0).has_nulls():
+        return broken("unreadable_row")
+    if not all(each.is_numeric() for each in frame.dtypes[1 : len(COLUMNS)]):
+        return broken("unreadable_row")
+    times = frame.to_series(0).dt.epoch("s").to_numpy().astype(np.int64)
+    columns = [frame.to_series(place).cast(polars.Float64) for place in range(1, len(COLUMNS))]
+    return _series(times, np.array([each.fill_null(np.nan).to_numpy() for each in columns]))
+
+
+def _read_csv(path: Path) -> Series:
     times: list[int] = []
     rows: list[tuple[float, ...]] = []
     with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
@@ -115,10 +146,13 @@ def read_series(path: Path, changed_ns: int, size: int) -> Series:  # noqa: ARG0
             if moment.tzinfo is None or len(rows[-1]) != 5:
                 return broken("unreadable_row")
             times.append(int(moment.timestamp()))
-    starts = np.array(times, dtype=np.int64)
-    if len(starts) > 1 and not np.all(np.diff(starts) > 0):
+    return _series(np.array(times, dtype=np.int64), np.array(rows, dtype=np.float64).reshape(-1, 5).T)
+
+
+def _series(times: NDArray[np.int64], values: NDArray[np.float64]) -> Series:
+    if len(times) > 1 and not np.all(np.diff(times) > 0):
         return broken("duplicate_or_unsorted_bars")
-    return Series(starts, np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 5).T))
+    return Series(times, np.ascontiguousarray(values))
 
 
 def on_grid(

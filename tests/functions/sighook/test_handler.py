@@ -61,14 +61,29 @@ def test_a_second_event_of_the_same_schedule_is_skipped(world: World) -> None:
     assert run_strategy(EVENT, None)["reason"] == "repeated"
 
 
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ("rsi_bye = 30", "rsi_bye"),
+        ('rsi_buy = "30"', "rsi_buy"),
+        ("rsi_buy = 130", "rsi_buy"),
+        ("[weights]\nrsi = -1", "weights.rsi"),
+        ("[arms.main]\nshare = 0.5", "arms"),
+    ],
+)
 def test_a_bad_document_is_logged_with_its_field_and_counted(
-    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    document: str,
+    field: str,
 ) -> None:
-    world.parameters.text = "rsi_bye = 30"
-    run_strategy(EVENT, None)
+    world.parameters.text = document
+    reply = run_strategy(EVENT, None)
 
     refused = next(record for record in caplog.records if record.message == "Parameters refused")
-    assert vars(refused)["field"] == "rsi_bye"
+    assert reply["run"] == "completed"
+    assert vars(refused)["field"] == field
     assert counts(capsys)["ParametersInvalid"] == 1
 
 

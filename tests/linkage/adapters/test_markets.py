@@ -12,6 +12,7 @@ from typing import Any
 
 import ccxt
 import numpy as np
+import polars
 import pytest
 
 from linkage.adapters.ccxt_market import CcxtMarket, one_at_a_time
@@ -355,3 +356,47 @@ def test_a_universe_has_one_spelling(setting: str, spelling: str) -> None:
 def test_a_universe_that_cannot_be_is_refused(setting: str) -> None:
     with pytest.raises(ConfigurationError):
         parse_universe(setting)
+
+
+def parquet(folder: Path, symbol: str, text: str, **columns: Any) -> None:
+    """Write lines of a CSV file as Parquet, some columns replaced."""
+    frame = polars.read_csv((HEADER + text).encode(), try_parse_dates=True)
+    frame.with_columns(**columns).write_parquet(folder / f"{symbol}_5m.parquet")
+
+
+def test_parquet_files_give_the_same_candles_as_csv_files(tmp_path: Path) -> None:
+    text = line(-15, 1) + line(-5, 3)
+    csv_folder, parquet_folder = tmp_path / "csv", tmp_path / "parquet"
+    csv_folder.mkdir()
+    parquet_folder.mkdir()
+    write(csv_folder, "A-USD", text)
+    parquet(parquet_folder, "A-USD", text)
+    arguments: dict[str, Any] = {"as_of": NOON, "bars": 4, "interval_seconds": 300}
+    first, second = (
+        FileMarket(folder).candles(["A-USD"], **arguments) for folder in (csv_folder, parquet_folder)
+    )
+    assert FileMarket(parquet_folder).symbols() == ["A-USD"]
+    np.testing.assert_array_equal(first.closes, [[np.nan, 1.0, np.nan, 3.0]])
+    for name in ("times", "opens", "highs", "lows", "closes", "volumes"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_a_parquet_file_that_cannot_be_trusted_is_refused_with_its_reason(tmp_path: Path) -> None:
+    parquet(tmp_path, "A-USD", line(-10) + line(-10))
+    parquet(tmp_path, "B-USD", line(-5), time=polars.lit("yesterday"))
+    parquet(tmp_path, "C-USD", line(-5), time=polars.col("time").dt.replace_time_zone(None))
+    parquet(tmp_path, "D-USD", line(-5), close=polars.lit("high"))
+    (tmp_path / "E-USD_5m.parquet").write_bytes(b"no parquet")
+    polars.DataFrame({"t": [1]}).write_parquet(tmp_path / "F-USD_5m.parquet")
+    market = FileMarket(tmp_path)
+    refused = market.candles(market.symbols(), as_of=NOON, bars=2, interval_seconds=300).refused
+    assert dict(refused) == {
+        "A-USD": "duplicate_or_unsorted_bars", "B-USD": "unreadable_row", "C-USD": "unreadable_row",
+        "D-USD": "unreadable_row", "E-USD": "unreadable_row", "F-USD": "unknown_columns",
+    }  # fmt: skip
+
+
+def test_a_missing_price_of_a_parquet_file_is_not_a_number(tmp_path: Path) -> None:
+    parquet(tmp_path, "A-USD", line(-5), low=polars.lit(None, dtype=polars.Float64))
+    candles = FileMarket(tmp_path).candles(["A-USD"], as_of=NOON, bars=1, interval_seconds=300)
+    assert np.isnan(candles.lows).all()
