@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
@@ -136,3 +137,29 @@ def test_a_hot_item_that_cannot_be_looked_for_is_missing_and_hides_no_other(
         HotItem("signal", absent.fact_text(), NOW),
     ]
     assert told.ledger.missing_facts(items) == items[1:]
+
+
+def test_a_replay_changes_no_row(told: ToldLedger) -> None:
+    facts: list[Any] = [
+        signal(our_key(1))[1],
+        fill(A, "t1", client_order_id=our_key(1)),
+        fill(A, "t1", client_order_id=our_key(1), quantity="2"),
+        order(A, "filled", client_order_id=our_key(1)),
+        fill(native_id(2), parent_order_id=A),
+        order(native_id(2), parent_order_id=A),
+        fill(native_id(3), client_order_id=our_key(1), side="sell"),
+    ]
+    told.tell(*facts)
+    before = every_row(told)
+    told.tell(*facts)
+    told.tell_each(*reversed(facts))
+    assert every_row(told) == before
+    assert len(before) > 10
+
+
+def every_row(told: ToldLedger) -> set[tuple[object, ...]]:
+    """Where each row of each table is, and which transaction wrote it."""
+    tables = told.database.rows("SELECT relname FROM pg_stat_user_tables")
+    return {
+        (table, *row) for (table,) in tables for row in told.database.rows(f"SELECT ctid, xmin FROM {table}")
+    }
