@@ -36,7 +36,7 @@ def clusters(episodes: Sequence[Observation]) -> list[int]:
     found = [0] * len(episodes)
     number = 0
     for chain in chains:
-        stretches = _stretches([spans[index] for index in chain])
+        stretches = _stretches([spans[index] for index in chain]) if len(chain) > 1 else [0]
         for index, stretch in zip(chain, stretches, strict=True):
             found[index] = number + stretch
         number += stretches[-1] + 1

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from math import ceil
-from statistics import stdev
+
+import numpy as np
 
 from linkage.domain.performance import (
     Observation,
@@ -176,7 +177,7 @@ def _row(
 
 
 def _more_needed(values: Sequence[float], n_eff: float, rules: Rules) -> int:
-    deviation = stdev(values) if n_eff >= rules.few_each else rules.usual_deviation
+    deviation = float(np.std(values, ddof=1)) if n_eff >= rules.few_each else rules.usual_deviation
     target = max(rules.few, needed_for_means(rules.smallest_difference, deviation, rules=rules))
     # Episodes that come in clusters count for less, and those to come will do so too.
     each = n_eff / len(values) if values else 1.0
