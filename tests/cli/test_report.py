@@ -233,7 +233,8 @@ STORY: dict[str, Any] = {
                 {
                     "state": "closed", "entry_order_id": "o-1", "exit_order_id": "o-2", "quantity": "2",
                     "entry_price": "100.25", "exit_price": "103", "fees": "0.5", "pnl": "5",
-                    "kind": "matched", "quote_currency": "USD", "missing": ["fee:BNB"], "at": "2026-11-22T13:00:00Z",
+                    "kind": "matched", "quote_currency": "USD", "missing": ["fee:BNB"],
+                    "at": "2026-11-22T13:00:00Z",
                 }
             ],
             "receipts": [], "history": [], "relatives": [],

@@ -67,7 +67,7 @@ class TestFirstInFirstOut:
         matched = match(book, "long")
 
         fees = [piece.entry_fee for piece in matched.allocations]
-        assert fees == [D("0.033333333333333333"), D("0.033333333333333334"), D("0.033333333333333333")]
+        assert fees == [D("0.033333333333333333"), D("0.033333333333333333"), D("0.033333333333333334")]
 
     def test_what_opens_comes_before_what_closes_at_the_same_moment(self) -> None:
         matched = match([executed("sell", "1", "101", 0), executed("buy", "1", "100", 0)], "long")
@@ -315,7 +315,7 @@ def part(total: Decimal, taken: Decimal, whole: Decimal) -> Decimal:
     if taken == whole:
         return total
     exact = Fraction(total) * Fraction(taken) / Fraction(whole)
-    return D(round(exact * 10**18)).scaleb(-18)
+    return D(int(exact * 10**18)).scaleb(-18)
 
 
 def history(seed: int) -> list[Execution]:
