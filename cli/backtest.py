@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +121,7 @@ def _summarise(outcome: Outcome) -> None:
         [
             ("signals", f"{result['signals']}, {sum(result['suppressed'].values())} held back by guardrails"),
             ("trades linked", f"{result['linked']} of {result['executed']}"),
+            ("episodes", _episodes(result["episodes"])),
             ("by trigger", ", ".join(f"{name} {count}" for name, count in result["by_trigger"].items())),
             *((f"net {quote}", f"{money['net']} after fees of {money['fees']}, {money['held']} still held")
               for quote, money in result["money"].items()),
@@ -128,6 +129,10 @@ def _summarise(outcome: Outcome) -> None:
             ("candles and venue", outcome.trial.data_hash[:8]),
         ],
     )  # fmt: skip
+
+
+def _episodes(counts: Mapping[str, int]) -> str:
+    return "{closed} from flat to flat: {won} won, {lost} lost; {open} open".format_map(counts)
 
 
 def _net(result: object) -> str:

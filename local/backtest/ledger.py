@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from functions.migrate.service import migrate
 from linkage.adapters.postgres_connection import LedgerConnection
 from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.adapters.postgres_lots import PostgresLots
 from linkage.adapters.postgres_reader import PostgresLedgerReader
 from linkage.runtime.settings import DatabaseSettings
 from local.backtest.trials import Trial
@@ -57,6 +58,11 @@ class OwnLedger:
     def writing(self) -> PostgresLedger:
         """What the recorder writes with."""
         return PostgresLedger(self.recorder)
+
+    @property
+    def lots(self) -> PostgresLots:
+        """What matches entries and exits."""
+        return PostgresLots(self.recorder)
 
     @property
     def reading(self) -> PostgresLedgerReader:

@@ -19,10 +19,17 @@ from local.backtest.trading import Told, Traded, spelt, trade
 from local.backtest.trials import Trial
 
 STAGE = "backtest"
+_LOT_SECONDS = 600.0
 _COUNTS = """
 SELECT count(*) FILTER (WHERE executed), count(*) FILTER (WHERE disposition = 'linked'),
        count(*) FILTER (WHERE executed AND side = 'sell')
 FROM order_dispositions
+"""
+_EPISODES = """
+SELECT count(*) FILTER (WHERE closed_at IS NOT NULL), count(*) FILTER (WHERE closed_at IS NULL),
+       count(*) FILTER (WHERE closed_at IS NOT NULL AND net_pnl > 0),
+       count(*) FILTER (WHERE closed_at IS NOT NULL AND net_pnl < 0)
+FROM episode_results
 """
 _TRIGGERS = """
 SELECT coalesce(trigger_type, 'none'), count(*)
@@ -59,6 +66,8 @@ def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) 
     traded = Traded()
     _record(trade(history, traded, told), ledger, told)
     told("reading the report", 0, 1)
+    while ledger.lots.match_lots(seconds=_LOT_SECONDS).further:
+        pass
     result = _result(history, traded, ledger)
     trial = Trial(
         strategy=history.strategy.name,
@@ -112,6 +121,7 @@ def files_of(outcome: Outcome) -> dict[str, str]:
 
 def _result(history: History, traded: Traded, ledger: OwnLedger) -> dict[str, Any]:
     ((executed, linked, exits),) = ledger.rows(_COUNTS)
+    ((closed, still_open, won, lost),) = ledger.rows(_EPISODES)
     return {
         "symbols": list(history.candles.symbols),
         "refused": dict(history.candles.refused),
@@ -121,6 +131,7 @@ def _result(history: History, traded: Traded, ledger: OwnLedger) -> dict[str, An
         "executed": executed,
         "linked": linked,
         "exits": exits,
+        "episodes": {"closed": closed, "open": still_open, "won": won, "lost": lost},
         "by_trigger": dict(ledger.rows(_TRIGGERS)),
         "money": {quote: spelt(money) for quote, money in sorted(traded.money.items())},
     }

@@ -58,6 +58,13 @@ def test_every_trade_is_linked_and_what_was_traded_adds_up(
     net -= sum((Decimal(money[name]) for name in ("spent", "fees")), Decimal(0))
     assert abs(Decimal(money["net"]) - net) < Decimal("1e-10")
     assert ledger.rows("SELECT count(*) FROM strategy_runs") == [(81,)]
+    episodes = result["episodes"]
+    assert episodes["won"] + episodes["lost"] == episodes["closed"] > 10
+    ((earned, paid_for_the_rest),) = ledger.rows(
+        "SELECT (SELECT sum(net_pnl) FROM episodes), (SELECT sum(entry_value + entry_fee) FROM open_lots)"
+    )
+    matched = earned + Decimal(money["held"]) - paid_for_the_rest
+    assert abs(Decimal(money["net"]) - matched) < Decimal("1e-9")
 
 
 def test_twice_the_same_is_the_same_to_the_byte(candle_folder: Path, new_ledger: NewLedger) -> None:
