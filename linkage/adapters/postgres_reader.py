@@ -19,9 +19,8 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from linkage.adapters import postgres_results, postgres_verify
+from linkage.adapters import postgres_verify
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
-from linkage.contracts.performance import MAIL_TABLES, By, Execution, Funnel, Health
 from linkage.contracts.report import (
     BotCount,
     DispositionCount,
@@ -79,20 +78,9 @@ class PostgresLedgerReader:
 
         return self._read(read).model_dump(mode="json")
 
-    def report(
-        self, window: Window, *, by: Sequence[By] = MAIL_TABLES, verdicts: bool = False
-    ) -> Mapping[str, object]:
-        """Return all that the report of a window shows; ``ReportDocument`` as JSON-ready mapping.
-
-        Args:
-            window: of the report.
-            by: what the tables of results are by, one for each.
-            verdicts: also compare the parameter sets that took part, over all the ledger.
-
-        Raises:
-            InvalidInputError: too many episodes were closed in the window.
-        """
-        return self._read(partial(_report, window=window, by=by)).model_dump(mode="json")
+    def report(self, window: Window) -> Mapping[str, object]:
+        """Return all that the report of a window shows; ``ReportDocument`` as JSON-ready mapping."""
+        return self._read(partial(_report, window=window)).model_dump(mode="json")
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:
         """Return the whole story of the orders and signals with this id; None when there is nothing.
@@ -248,44 +236,6 @@ ORDER BY latest.order_time DESC, latest.order_id
 )
 
 # Values in the currency in which the instrument is quoted, fees in their own; never added up across.
-_EXECUTIONS: LiteralString = """
-SELECT mode, side, count(*) AS orders, count(slippage) AS n_slippage, round(avg(slippage), 12) AS slippage_mean,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY slippage::float8))::numeric, 12) AS slippage_median,
-       round(max(slippage), 12) AS slippage_worst, count(delay) AS n_delay,
-       round(avg(delay), 6) AS delay_mean_seconds,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY delay::float8))::numeric, 6) AS delay_median_seconds,
-       max(delay) AS delay_worst_seconds
-FROM (
-  SELECT w.mode, tr.side, extract(epoch FROM tr.order_time - link.signalled_at) AS delay,
-         CASE tr.side WHEN 'buy' THEN 1 ELSE -1 END * (tr.average_price - link.signal_price)
-           / nullif(link.signal_price, 0) AS slippage
-  FROM in_window w JOIN trade_records tr USING (order_id) JOIN trade_strategy_link link USING (order_id)
-  WHERE w.mode <> 'test' AND link.method <> 'parent'
-) each
-GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-# A key that several bots use is as many signals. What it became is asked as in the rate of signals.
-_FUNNEL: LiteralString = """
-SELECT mode, disposition, guardrail, count(*) AS signals,
-       count(*) FILTER (WHERE ordered) AS ordered, count(*) FILTER (WHERE filled) AS filled
-FROM (
-  SELECT coalesce(bot.mode, 'unknown') AS mode, s.disposition, s.guardrail, s.bot_id, s.client_order_id,
-         bool_or(tr.order_id IS NOT NULL) AS ordered, bool_or(tr.filled_quantity > 0) AS filled
-  FROM strategy_signals s
-  LEFT JOIN current_bots bot ON bot.bot_id = s.bot_id
-  LEFT JOIN (
-    trade_records tr
-    LEFT JOIN trade_strategy_link link ON link.order_id = tr.order_id
-    LEFT JOIN link_vetoes veto ON veto.order_id = tr.order_id
-  ) ON s.disposition = 'sent' AND tr.client_order_id = s.client_order_id AND veto.order_id IS NULL
-   AND coalesce(link.bot_id, tr.bot_id, s.bot_id) = s.bot_id
-  WHERE s.signalled_at >= %(start)s AND s.signalled_at < %(end)s AND s.origin IS DISTINCT FROM 'test'
-  GROUP BY 1, 2, 3, 4, 5
-) each
-GROUP BY 1, 2, 3
-"""
-
 _SNAPSHOTS: LiteralString = """
 WITH linked AS (
   SELECT w.mode, link.snapshot_id, tr.side, tr.order_time, tr.notional, tr.fee, tr.fee_currency, tr.fees,
