@@ -243,7 +243,10 @@ INSERT_NEW: LiteralString = (
 WITH scope AS MATERIALIZED (
   SELECT array(
     SELECT id FROM unnest(current_setting('linkage.scope')::text[]) AS ids(id)
-    WHERE NOT EXISTS (SELECT FROM trade_records t WHERE t.order_id = id COLLATE "C")
+    WHERE id COLLATE "C" NOT IN (
+      SELECT order_id FROM trade_records
+      WHERE order_id = ANY (current_setting('linkage.scope')::text[] COLLATE "C")
+    )
   ) AS ids
 ), """
     + derived(unlinked=True)
