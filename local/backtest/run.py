@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
 from linkage.domain.facts import FactBatch, Window
-from linkage.domain.times import iso_utc
+from linkage.domain.times import iso_utc, parse_utc
 from local.backtest.history import History
 from local.backtest.ledger import OwnLedger
 from local.backtest.trading import Told, Traded, spelt, trade
@@ -82,8 +83,7 @@ def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) 
     )
     ledger.keep(trial)
     read = ledger.reading.report(Window(history.start, history.end))
-    # It says when it was read; of a backtest that is the end of its period, so that two of them are equal.
-    document = ReportDocument.model_validate({**read, "read_at": iso_utc(history.end)})
+    document = ReportDocument.model_validate(_as_of(history.end, read))
     report = render(document, stage=STAGE)
     told("reading the report", 1, 1)
     return Outcome(trial, result, document, report)
@@ -105,6 +105,24 @@ def _record(batches: Iterable[FactBatch], ledger: OwnLedger, told: Told) -> None
             told("recording", number, len(waiting))
             each.result()
     told("recording", len(waiting), len(waiting))
+
+
+def _as_of(end: datetime, read: Mapping[str, Any]) -> Any:
+    """Return a report as if it had been read at the end of its period, so that two of them are equal."""
+    since = Decimal(str((parse_utc(str(read["read_at"])) - end).total_seconds()))
+
+    def moved(value: Any, name: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {key: moved(each, key) for key, each in value.items()}
+        if isinstance(value, list):
+            return [moved(each) for each in value]
+        if value is not None and name in ("read_at", "lots_as_of"):
+            return iso_utc(end)
+        if value is not None and name == "oldest_seconds":
+            return str(Decimal(str(value)) - since)
+        return value
+
+    return moved(read)
 
 
 def files_of(outcome: Outcome) -> dict[str, str]:
