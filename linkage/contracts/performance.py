@@ -20,7 +20,9 @@ By = Literal[
 """What a table can be grouped by: ``exit`` is what ended an episode, ``score`` and ``hour`` (UTC) that of its
 first entry."""
 
-USUAL_TABLES: tuple[By, ...] = ("snapshot", "arm", "strategy", "bot", "trigger", "score", "symbol", "exit")
+MAIL_TABLES: tuple[By, ...] = ("snapshot", "trigger")
+"""The tables of a report that nobody asked others of."""
+
 MAX_CURVE_POINTS = 500
 
 Standing = Literal["too few to say", "indicative", "enough"]

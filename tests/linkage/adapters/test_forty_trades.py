@@ -9,34 +9,18 @@ from typing import Any
 import pytest
 
 from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_lots import PostgresLots
 from linkage.adapters.postgres_reader import PostgresLedgerReader
 from linkage.runtime.settings import DatabaseSettings
 from tests.support import forty_trades as hand
-from tests.support.ledger import LedgerDatabase, ToldLedger
+from tests.support.hand_ledger import tell_forty_trades
+from tests.support.ledger import LedgerDatabase
 
 D = Decimal
 
 
 @pytest.fixture
 def ledger(ledger_database: LedgerDatabase) -> LedgerDatabase:
-    told = ToldLedger.open(ledger_database)
-    told.tell(*hand.bots(), *hand.signals(), *hand.events())
-    told.close()
-    with ledger_database.connect() as recorder:
-        for base, quote, minute, price in hand.RATES:
-            recorder.execute(
-                "INSERT INTO conversion_rates VALUES (%s, %s, %s, 'by hand', %s)",
-                [base, quote, hand.moment(minute), price],
-            )
-        for symbol, step in hand.STEPS:
-            recorder.execute(
-                "INSERT INTO trading_rules VALUES ('coinbase', %s, %s, %s)", [symbol, hand.START, step]
-            )
-    connection = LedgerConnection(DatabaseSettings(**ledger_database.settings()))
-    PostgresLots(connection).match_lots(seconds=60)
-    connection.close()
-    return ledger_database
+    return tell_forty_trades(ledger_database)
 
 
 def number(order_id: str | None) -> int:
