@@ -8,7 +8,7 @@ EMULATOR := .venv-emulator/.ready
 PREPARED := .local/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test check format synth bench clean lock
+.PHONY: help setup demo test prove check format synth bench clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDL
 # A file's tests stay on one worker, so that what they share is set up once; each worker has a PostgreSQL.
 test: setup ## Run every test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+prove: setup ## Try every promise at its full size; takes up to 40 minutes
+	$(BIN)/python -m tests.proofs.prove
 
 check: setup ## Lint, formatting, types and layering
 	$(BIN)/ruff check .

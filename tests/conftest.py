@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from local.postgres import PostgresServer
 from tests.support.ledger import LedgerDatabase, create_template
+from tests.support.seeds import NAMED, seed
 
 LONGEST_FIRST = ("e2e", "proofs", "infra", "scenarios")
 
@@ -27,9 +29,17 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let several workers begin with the files that take longest: one of those at the end is waited for."""
+    """Let several workers begin with the files that take longest: one of those at the end is waited for.
+
+    Where a seed is named, every property test begins with it.
+    """
     if hasattr(config, "workerinput"):
         items.sort(key=_place)
+    if NAMED is not None:
+        for item in items:
+            test = getattr(item, "obj", None)
+            if test is not None and getattr(test, "is_hypothesis_test", False):
+                hypothesis.seed(seed())(test)
 
 
 def _place(item: pytest.Item) -> int:

@@ -1,5 +1,8 @@
 """The proofs play in the same world as the scenarios."""
 
-from tests.scenarios.conftest import new_world, world
+from tests.linkage.strategy.conftest import REAL_CANDLES
+from tests.scenarios.conftest import expiry, new_world, used_databases, world
 
-__all__ = ["new_world", "world"]
+__all__ = ["expiry", "new_world", "used_databases", "world"]
+
+collect_ignore = [] if REAL_CANDLES.is_dir() else ["test_trades.py"]

@@ -1,40 +1,52 @@
-"""Breaks the linker on purpose, one bug at a time, and shows that the tests notice.
+"""Breaks the product on purpose, one bug at a time, and shows that the tests notice.
 
-``python -m tests.proofs.mutants [--first] [NAME…]`` copies the repository, applies each bug to the copy, runs
-the tests of the rules there, and prints how many failed and which numbered scenarios were among them. With
-``--first`` a bug's run ends at the first failure. It exits with 1 when a bug was not noticed.
+``python -m tests.proofs.mutants [--all] [NAME…]`` copies the repository, applies each bug to a copy and runs
+the scenarios that have to notice it, with ``--all`` every scenario; if none fails, the other tests of the rules
+up to the first failure. It prints for each bug which numbered scenarios failed, and exits with 1 when nobody
+noticed a bug, or when some scenario noticed none.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+
+from tests.proofs.counting import told
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = (
-    "tests/scenarios",
-    "tests/linkage/adapters/postgres_ledger",
-    "tests/functions/recorder",
-    "tests/proofs",
-)
+AT_ONCE = 2
+SCENARIOS = "tests/scenarios"
+OTHERS = ("tests/linkage/adapters/postgres_ledger", "tests/functions/recorder", "tests/proofs")
+QUICK = {"LINKAGE_PROOF_SHORT_CUT": "1", "LINKAGE_PROOF_EXPIRY": "one", "LINKAGE_PROOF_HISTORIES": "30"}
 COPIED = ("cli", "functions", "infra", "linkage", "local", "migrations", "tests", "pyproject.toml")
 LINKS = "linkage/adapters/postgres_ledger/links.py"
 DERIVE = "linkage/adapters/postgres_ledger/derive.py"
 LEDGER = "linkage/adapters/postgres_ledger/ledger.py"
 SCHEMA = "migrations/versions/v0001_ledger.py"
+FACTS = "linkage/adapters/postgres_ledger/facts.py"
+SIGNALS = "linkage/adapters/dynamodb_signals.py"
 HANDLER = "functions/recorder/handler.py"
+SERVICE = "functions/recorder/service.py"
+REPORT = "functions/report/service.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One bug: pieces of text in a file, each there exactly once, and what stands there instead."""
+    """One bug: pieces of text in a file, each there exactly once, and what stands there instead.
+
+    ``noticed_by`` are the numbers of scenarios that have to fail; none, if another test has to.
+    """
 
     name: str
+    noticed_by: str
     file: str
     changes: tuple[tuple[str, str], ...]
 
@@ -42,12 +54,14 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "link by symbol",
+        "01 04",
         LINKS,
         (("JOIN {signals} s ON s.client_order_id = c.client_order_id\n",
           "JOIN strategy_signals s ON s.symbol = c.symbol\n"),),
     ),
     Mutant(
         "latest snapshot wins",
+        "01",
         LINKS,
         (("s.meaning, s.snapshot_id,",
           "s.meaning, (SELECT snapshot_id FROM strategy_signals WHERE snapshot_id IS NOT NULL"
@@ -55,6 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         "consume on first fill",
+        "",
         LINKS,
         (("), candidates AS MATERIALIZED (\n",
           "   AND NOT EXISTS (SELECT FROM trade_strategy_link used\n"
@@ -62,6 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "drop expired",
+        "28",
         "linkage/adapters/dynamodb_signals.py",
         (("                    ConditionExpression=_ABSENT,\n                    "
           "ExpressionAttributeValues={\":now\": {\"N\": _epoch(self._clock.now())}},\n",
@@ -69,16 +85,19 @@ MUTANTS = (
     ),
     Mutant(
         "stream filter without MODIFY",
+        "28",
         HANDLER,
         (('if record["eventName"] != "REMOVE"', 'if record["eventName"] == "INSERT"'),),
     ),
     Mutant(
         "acknowledge before commit",
+        "",
         HANDLER,
         (("        return Outcome(), batch\n    except Exception", "        return Outcome(), ()\n    except Exception"),),
     ),
     Mutant(
         "sum the cumulative record too",
+        "18",
         DERIVE,
         (("quantity / nullif(price, 0) ELSE quantity END AS amount\n",
           "quantity / nullif(price, 0) ELSE coalesce(quantity, cumulative_quantity) END AS amount\n"),
@@ -87,11 +106,13 @@ MUTANTS = (
     ),
     Mutant(
         "max(G, C) replaced by G",
+        "30",
         DERIVE,
         (("ELSE c.amount > m.amount END AS ahead", "ELSE false END AS ahead"),),
     ),
     Mutant(
         "fill key without order_id",
+        "25",
         SCHEMA,
         (("SELECT DISTINCT ON (order_id, fill_id, venue, account) *\nFROM fills\n"
           "ORDER BY order_id, fill_id, venue, account,",
@@ -99,6 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         "one transaction instead of two",
+        "",
         LEDGER,
         (("            return self.connection.run(lambda connection: _record(connection, facts))\n",
           "            def both(connection: Connection) -> Recorded:\n"
@@ -112,6 +134,7 @@ MUTANTS = (
     ),
     Mutant(
         "no closure over children",
+        "09",
         LINKS,
         (("  SELECT below.order_id FROM family CROSS JOIN LATERAL (\n"
           "    SELECT order_id FROM trade_records WHERE parent_order_id = family.order_id\n",
@@ -120,6 +143,7 @@ MUTANTS = (
     ),
     Mutant(
         "parent link frozen",
+        "24",
         LINKS,
         (('WHERE p.order_id IS NULL OR ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})',
           'WHERE p.order_id IS NULL OR p.method <> \'parent\'\n'
@@ -127,11 +151,13 @@ MUTANTS = (
     ),
     Mutant(
         "trigger from the event in hand",
+        "",
         DERIVE,
         (("coalesce(l.trigger_type, s.trigger)", "coalesce(s.trigger, l.trigger_type)"),),
     ),
     Mutant(
         "totals incremented instead of derived",
+        "06 08",
         DERIVE,
         (("CASE quantity_unit WHEN 'quote' THEN coalesce(net_value, 0) ELSE net_amount END)\n"
           "           AS filled_quantity,",
@@ -141,14 +167,163 @@ MUTANTS = (
     ),
     Mutant(
         "null score stored as 0",
+        "22",
         LINKS,
         (("s.buy_score, s.sell_score,",
           "coalesce(s.buy_score, 0) AS buy_score, coalesce(s.sell_score, 0) AS sell_score,"),),
     ),
     Mutant(
         "veto on side left out",
+        "",
         LINKS,
         (("              WHEN signal_side <> side THEN 'side'\n", ""),),
+    ),
+    # One for each scenario that those above leave alone.
+    Mutant(
+        "a signal is good for a day",
+        "03",
+        LINKS,
+        (("JOIN {signals} s ON s.client_order_id = c.client_order_id\n",
+          "JOIN {signals} s ON s.client_order_id = c.client_order_id"
+          " AND s.signalled_at > c.placed - interval '1 day'\n"),),
+    ),
+    Mutant(
+        "a repeated post is a conflict",
+        "05",
+        SIGNALS,
+        (('return "repeated" if present["meaning"]["S"] == meaning else "conflict"', 'return "conflict"'),),
+    ),
+    Mutant(
+        "another meaning is a repetition",
+        "26",
+        SIGNALS,
+        (('return "repeated" if present["meaning"]["S"] == meaning else "conflict"', 'return "repeated"'),),
+    ),
+    Mutant(
+        "the hot store is never asked",
+        "07",
+        SERVICE,
+        (("found = store.get_signals(wanted)\n", "found = store.get_signals(())\n"),),
+    ),
+    Mutant(
+        "a poll's word is the last",
+        "08",
+        DERIVE,
+        (("WHEN 'stream' THEN 1 WHEN 'webhook' THEN 2 WHEN 'poll' THEN 3 ELSE 4 END",
+          "WHEN 'stream' THEN 3 WHEN 'webhook' THEN 2 WHEN 'poll' THEN 1 ELSE 4 END"),),
+    ),
+    Mutant(
+        "what expired still answers",
+        "12",
+        SIGNALS,
+        (('return expires is None or int(expires["N"]) > int(self._clock.now().timestamp())', "return True"),),
+    ),
+    Mutant(
+        "a snapshot is in force once only",
+        "10",
+        FACTS,
+        (('" WHERE snapshot_id IS NOT NULL ON CONFLICT',
+          '" WHERE snapshot_id IS NOT NULL AND NOT EXISTS (SELECT FROM strategy_activations o"\n'
+          '    " WHERE o.snapshot_id = w.snapshot_id) ON CONFLICT'),),
+    ),
+    Mutant(
+        "the first run activates nothing",
+        "11",
+        FACTS,
+        (("own.snapshot_id IS DISTINCT FROM earlier.snapshot_id AS is_step",
+          "own.snapshot_id IS DISTINCT FROM earlier.snapshot_id\n"
+          "           AND earlier.snapshot_id IS NOT NULL AS is_step"),),
+    ),
+    Mutant(
+        "every UUID is a key of ours",
+        "12",
+        "linkage/domain/keys.py",
+        (("    if (value >> 76) & 0xF != 8 or (value >> 62) & 0x3 != 2:\n        return False\n"
+          "    return value & _CHECKSUM_MASK == _checksum(value & ~_CHECKSUM_MASK)",
+          "    return value >= 0"),),
+    ),
+    Mutant(
+        "an empty window is well",
+        "13",
+        "functions/report/rendering/verdict.py",
+        (('"QUIET · no orders {start} to {end}"', '"OK · all linked {start} to {end}"'),),
+    ),
+    Mutant(
+        "the mail is claimed before the ledger is read",
+        "14",
+        REPORT,
+        (("    document = ReportDocument.model_validate(reader.report(request.window))\n",
+          "    early = ReportPeriod(request.name, request.window.start, request.window.end)\n"
+          "    for recipient in request.recipients:\n"
+          "        claims.claim(early, recipient.strip(), at=clock.now())\n"
+          "    document = ReportDocument.model_validate(reader.report(request.window))\n"),),
+    ),
+    Mutant(
+        "nobody asks whether a mail was sent",
+        "15",
+        REPORT,
+        (("if not claims.claim(period, recipient, at=clock.now()):",
+          "if not claims.claim(period, recipient, at=clock.now()) and False:"),),
+    ),
+    Mutant(
+        "what is no buy is a sell",
+        "16",
+        "linkage/sources/bottrader.py",
+        (("        return value.strip().lower() if isinstance(value, str) else value\n",
+          '        return "buy" if value == "buy" else "sell"\n'),),
+    ),
+    Mutant(
+        "a cancelled order filled nothing",
+        "17",
+        DERIVE,
+        (("bits & 2 <> 0 OR (bits & 28 <> 0 AND net_amount > 0)", "bits & 2 <> 0"),),
+    ),
+    Mutant(
+        "a table that is away fails the batch",
+        "19",
+        SERVICE,
+        (("        found = store.get_signals(wanted)\n    except StoreUnavailableError:\n"
+          "        return replace(outcome, store_unavailable=True)\n",
+          "        found = store.get_signals(wanted)\n    except StoreUnavailableError:\n        raise\n"),),
+    ),
+    Mutant(
+        "what came while linking was off stays so",
+        "20",
+        SERVICE,
+        (('if outcome.linking_enabled and any(json.loads(body).get("enabled") for body in parts["switches"]):',
+          "if False:"),),
+    ),
+    Mutant(
+        "what is repeated is not linked",
+        "21",
+        SERVICE,
+        (("    if not recorded.touched:\n", "    if not recorded.new_facts:\n"),),
+    ),
+    Mutant(
+        "a replaced order hands nothing on",
+        "23",
+        LINKS,
+        (("WHERE c.replaces_order_id IS NOT NULL\n", "WHERE false\n"),),
+    ),
+    Mutant(
+        "a key may be used again",
+        "26",
+        LINKS,
+        ((") THEN 'reused'\n", ") THEN NULL\n"),),
+    ),
+    Mutant(
+        "one bot's key is every bot's",
+        "27",
+        LINKS,
+        (("WHEN c.bot_id IS NOT NULL THEN s.bot_id = c.bot_id\n", "WHEN c.bot_id IS NOT NULL THEN true\n"),),
+    ),
+    Mutant(
+        "no key, no expectation",
+        "29",
+        SCHEMA,
+        (("pattern.expects_signals, account_bots.expects_signals) = 'yes'\n",
+          "pattern.expects_signals, account_bots.expects_signals) = 'yes'\n"
+          "             AND tr.client_order_id IS NOT NULL\n"),),
     ),
 )  # fmt: skip
 
@@ -166,55 +341,84 @@ def applied(mutant: Mutant, text: str) -> str:
     return text
 
 
-def failures(copy: Path, *flags: str) -> list[str]:
-    """Run the tests in a copy of the repository and return the names of those that failed."""
-    options = ["-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", *flags]
-    command = [sys.executable, "-m", "pytest", *options, *TESTS]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What noticed a bug: numbered scenarios, and one other test where no scenario did."""
+
+    mutant: Mutant
+    scenarios: tuple[str, ...]
+    other: str = ""
+
+
+def failures(copy: Path, *tests: str) -> list[str]:
+    """Run tests in a copy of the repository and return the names of those that failed."""
+    options = ["-q", "-p", "no:cacheprovider", "--tb=no", "-rfE"]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    done = subprocess.run(
+        command, cwd=copy, env=os.environ | QUICK, capture_output=True, text=True, check=False
+    )
     if done.returncode not in (0, 1):
         raise RuntimeError(
             f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
-    return failed
+    return re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+
+
+def tried(mutant: Mutant, copies: Queue[Path], *, thorough: bool) -> Caught:
+    """Put a bug into a copy that is free, run the scenarios there, and the other tests if none failed."""
+    wanted = " or ".join(f"scenario_{number}" for number in mutant.noticed_by.split())
+    scope = [SCENARIOS] if thorough else [SCENARIOS, "-k", wanted]
+    copy = copies.get()
+    file = copy / mutant.file
+    sound = file.read_text()
+    try:
+        file.write_text(applied(mutant, sound))
+        failed = failures(copy, *scope) if wanted or thorough else []
+        scenarios = sorted(set(re.findall(r"test_scenario_(\d\d)", " ".join(failed))))
+        others = [] if scenarios else failures(copy, "-x", *OTHERS)
+    finally:
+        file.write_text(sound)
+        copies.put(copy)
+    return Caught(mutant, tuple(scenarios), others[0] if others else "")
 
 
 def main(arguments: list[str]) -> int:
-    """Try each bug; return 1 when one was not noticed."""
-    flags = ["-x"] if "--first" in arguments else []
-    names = [argument for argument in arguments if argument != "--first"]
+    """Try each bug; return 1 when one was not noticed, or when a scenario noticed none."""
+    thorough = "--all" in arguments
+    names = [argument for argument in arguments if argument != "--all"]
     chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
-    noticed_by: set[str] = set()
-    missed = 0
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "linkage"
-        copy.mkdir()
-        for part in COPIED:
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy / part)
-        if clean := failures(copy):
+        copies: Queue[Path] = Queue()
+        for number in range(AT_ONCE):
+            copies.put(_copied(Path(folder) / str(number) / "linkage"))
+        first = copies.get()
+        if clean := failures(first, SCENARIOS):
             raise RuntimeError(f"without a bug {len(clean)} tests fail: {clean[:5]}")
-        for mutant in chosen:
-            file = copy / mutant.file
-            sound = file.read_text()
-            file.write_text(applied(mutant, sound))
-            failed = failures(copy, *flags)
-            file.write_text(sound)
-            scenarios = sorted(set(re.findall(r"test_(scenario_\d\d)", " ".join(failed))))
-            noticed_by.update(scenarios)
-            missed += not failed
-            word = "caught" if failed else "MISSED"
-            print(
-                f"{word}  {mutant.name}: {len(failed)} tests, {', '.join(scenarios) or 'no scenario'}",
-                flush=True,
-            )
-    print(
-        f"{len(chosen) - missed} of {len(chosen)} bugs caught; scenarios that caught one: {len(noticed_by)}"
-    )
-    return 1 if missed else 0
+        copies.put(first)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = []
+            for caught in pool.map(lambda mutant: tried(mutant, copies, thorough=thorough), chosen):
+                results.append(caught)
+                by = " ".join(caught.scenarios) or caught.other or "NOBODY"
+                print(f"{caught.mutant.name:<46} {by}", flush=True)
+    missed = [one for one in results if not one.scenarios and not one.other]
+    noticing = {scenario for one in results for scenario in one.scenarios}
+    idle = sorted({f"{number:02}" for number in range(1, 31)} - noticing)
+    print(f"{len(results) - len(missed)} of {len(results)} bugs caught", end="")
+    print(f"; {30 - len(idle)} of 30 scenarios caught one" + (f", not {' '.join(idle)}" if idle else ""))
+    told("bugs", bugs=len(results), caught=len(results) - len(missed), scenarios=30 - len(idle))
+    return 1 if missed or (idle and not names) else 0
+
+
+def _copied(copy: Path) -> Path:
+    copy.mkdir(parents=True)
+    for part in COPIED:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / part)
+    return copy
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -25,6 +25,7 @@ from functions.webhook import collaborators as webhook_collaborators
 from functions.webhook import handler as webhook
 from linkage.adapters.dynamodb_bots import DynamoBotDirectory
 from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.contracts.items import SIGNAL_TTL_DAYS
 from linkage.contracts.signals import BotRecord, RunRecord, SwitchRecord
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
@@ -35,12 +36,16 @@ from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table
-from tests.support.events import NOW, native_id, our_key, sqs_event
+from tests.support.events import NOW, native_id, our_key, signal, sqs_event
 from tests.support.ledger import LedgerDatabase
 
 WEBHOOK_KEY = "whsec_" + base64.b64encode(b"0123456789abcdef" * 3).decode()
 VENUE, ACCOUNT = "coinbase", "main"
 NOWHERE = "http://127.0.0.1:9"
+LONG_AGO = UUID("99999999-2222-5333-8444-555555555555")
+"""The snapshot of signals that expired before a scenario began: it must never be seen."""
+
+Expiry = Literal["present", "late", "at once"]
 
 _STAMPS = frozenset(
     {
@@ -57,7 +62,7 @@ _DERIVED = (
     "trade_records", "trade_strategy_link", "strategy_snapshots", "strategy_activations", "link_vetoes",
     "fill_conflicts",
 )  # fmt: skip
-_KEPT = ("alembic_version", "bots", "snapshot_descriptions", "strategy_snapshots", "switch_intervals")
+_KEPT = ("bots", "snapshot_descriptions", "strategy_snapshots", "switch_intervals")
 _numbers = itertools.count(1)
 
 
@@ -113,17 +118,26 @@ class World:
     environment: pytest.MonkeyPatch
     clock: FrozenClock = field(default_factory=lambda: FrozenClock(NOW))
     tokens: dict[str, str] = field(default_factory=dict)
+    expiry: Expiry = "present"
     _eyes: psycopg.Connection[tuple[Any, ...]] | None = None
+    _left: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def create(
-        cls, database: LedgerDatabase, environment: pytest.MonkeyPatch, *, short_cut: bool = False
+        cls,
+        database: LedgerDatabase,
+        environment: pytest.MonkeyPatch,
+        *,
+        short_cut: bool = False,
+        expiry: Expiry = "present",
     ) -> World:
         """Deploy into the running moto account, with our own bot registered.
 
         Args:
             short_cut: let the functions call moto's DynamoDB directly. Ten times as fast, and not the way
                 to try what a network does.
+            expiry: when DynamoDB deletes what has expired: at once, late or never. Where it does not do so at
+                once, an expired signal lies under each key that is used, with another meaning.
         """
         number = next(_numbers)
         client = aws.client("dynamodb")
@@ -133,11 +147,13 @@ class World:
         secrets = aws.client("secretsmanager")
         secret = json.dumps({"webhook_keys": [WEBHOOK_KEY]})
         secrets.create_secret(Name=f"webhook-{number}", SecretString=secret)
-        world = cls(database, table, queue["QueueUrl"], environment)
+        world = cls(database, table, queue["QueueUrl"], environment, expiry=expiry)
         if short_cut:
             world._take_the_short_cut()
         world._deploy(f"webhook-{number}")
         world.register("sighook", source="sighook", expects_signals="mixed")
+        for number in (1, 2, 3):
+            world._leave_expired("sighook", our_key(number))
         return world
 
     def _deploy(self, secret_id: str) -> None:
@@ -159,6 +175,7 @@ class World:
         def client(service: str, **limits: Any) -> Any:
             return ShortCut() if service == "dynamodb" else real(service, **limits)
 
+        self.environment.setattr(client, "cache_clear", real.cache_clear, raising=False)
         self.environment.setattr(aws, "client", client)
 
     def _restart(self) -> None:
@@ -189,12 +206,30 @@ class World:
         fact = SwitchRecord(enabled=enabled, changed_at=now).fact_text()
         DynamoSwitchboard(self.table.name, self.table.client).turn(fact, changed_at=now)
 
+    def _leave_expired(self, bot: str, key: str) -> None:
+        """Leave an expired signal under a key that was never used before."""
+        if self.expiry == "at once" or (bot, key) in self._left:
+            return
+        self._left.add((bot, key))
+        signal_key, stored = signal(key, bot=bot, snapshot=LONG_AGO)
+        long_ago = self.clock.now() - timedelta(days=SIGNAL_TTL_DAYS + 1)
+        DynamoSignalStore(self.table.name, self.table.client, self.clock).put_signal(
+            signal_key, fact=stored.fact_text(), meaning="long ago", disposition="sent", received_at=long_ago
+        )
+        self.table.pass_over()
+
+    def _delete_late(self) -> None:
+        if self.expiry == "late":
+            self.table.delete_expired(self.clock.now().timestamp())
+
     # What comes in.
 
     def signal(
         self, key: str | None, *, bot: str = "sighook", path: str = "/v1/signals", **fields: Any
     ) -> int:
         """Post a signal and return the status of the reply."""
+        if key is not None:
+            self._leave_expired(bot, key)
         body = {
             "client_order_id": key, "symbol": "BTC-USD", "side": "buy", "trigger": "roc_momo",
             "buy_score": "2.5", "sell_score": "0.5", "price": "100", "strategy": "matrix",
@@ -276,6 +311,7 @@ class World:
 
     def stream(self) -> list[str]:
         """Deliver what the table's stream has; return what has to come again."""
+        self._delete_late()
         return self.archive(self.table.stream_event())
 
     def archive(self, event: dict[str, Any]) -> list[str]:
@@ -284,6 +320,7 @@ class World:
 
     def sweep(self) -> dict[str, Any]:
         """Run the scheduled sweep."""
+        self._delete_late()
         return recorder.sweep({}, None)
 
     # Faults.
@@ -309,15 +346,7 @@ class World:
 
     def begin_anew(self) -> None:
         """Forget every signal and every order; bots and snapshots stay."""
-        tables = self.rows(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        )
-        deletions = [f"DELETE FROM {table}" for (table,) in tables if table not in _KEPT]
-        # Facts may not be deleted, but by a superuser who switches their triggers off. There are few rows:
-        # to delete them is ten times as fast as TRUNCATE.
-        self.rows("SET session_replication_role = replica")
-        self.rows("; ".join(deletions))
-        self.rows("SET session_replication_role = origin")
+        self.database.empty(*_KEPT)
         self.table.forget_signals()
 
     # What came of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -86,6 +87,12 @@ class SignalsTable:
         records = [_as_lambda_sends_it(record, str(table.latest_stream_label)) for record in fresh]
         return {"Records": [record for record in records if _is_archived(record)]}
 
+    def pass_over(self) -> None:
+        """Let the stream never deliver what was written last."""
+        shard = self._in_moto().stream_shard
+        assert shard is not None
+        del shard.items[-1]
+
     def forget_signals(self) -> None:
         """Remove every signal, and all that the stream has delivered or still has to."""
         table = self._in_moto()
@@ -107,6 +114,8 @@ class ShortCut:
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**parameters: Any) -> Any:
+            if endpoint := os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+                raise EndpointConnectionError(endpoint_url=endpoint)
             handler = DynamoHandler()
             handler.body = handler.params = json.loads(json.dumps(parameters))
             handler.current_account, handler.region = DEFAULT_ACCOUNT_ID, REGION

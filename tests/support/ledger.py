@@ -20,6 +20,7 @@ from linkage.runtime.settings import DatabaseSettings
 from local.postgres import HOST, PostgresServer
 
 TEMPLATE = "ledger_template"
+_NOT_EMPTIED = ("alembic_version", "lot_progress")  # a migration put their one row there
 _numbers = count(1)
 
 
@@ -67,10 +68,24 @@ class LedgerDatabase:
         with psycopg.connect(self.server.dsn(database=self.name), row_factory=dict_row) as connection:
             return connection.execute(query, parameters or None).fetchall()
 
+    def empty(self, *kept: str) -> None:
+        """Delete the rows of all tables but those kept: several times as fast as copying the template."""
+        tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        with psycopg.connect(self.server.dsn(database=self.name), autocommit=True) as connection:
+            # Facts may not be deleted, but by a superuser who switches their triggers off.
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("SET lock_timeout = '5s'")
+            names = [name for (name,) in connection.execute(tables) if name not in (*_NOT_EMPTIED, *kept)]
+            connection.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
+
+    def close(self) -> None:
+        """Close what is open."""
+        while self._connections:
+            self._connections.pop().close()
+
     def drop(self) -> None:
         """Close what is open and remove the database."""
-        for connection in self._connections:
-            connection.close()
+        self.close()
         self.server.drop_database(self.name)
 
 

@@ -27,6 +27,7 @@ from linkage.domain.facts import (
     Touched,
 )
 from linkage.domain.ids import OrderId
+from tests.proofs.counting import told
 from tests.support.clock import FrozenClock
 from tests.support.counts import counted
 from tests.support.events import NOW, SNAPSHOT_A, fill, native_id, our_key, signal, sqs_event
@@ -154,10 +155,13 @@ def test_the_failures_told_are_exactly_those_that_failed_for_all_outcomes_of_ten
         ledger = Stumbling([one for one, fails in zip(orders, outcome, strict=True) if fails])
         ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
         monkeypatch.setattr(collaborators, "ports", lambda ports=ports: ports)
-        told = {item["itemIdentifier"] for item in handler.record_fills(delivered, None)["batchItemFailures"]}
-        assert told == {f"message-{number}" for number in range(size) if outcome[number]}
+        failed = {
+            item["itemIdentifier"] for item in handler.record_fills(delivered, None)["batchItemFailures"]
+        }
+        assert failed == {f"message-{number}" for number in range(size) if outcome[number]}
         recorded = {json.loads(text)["order_id"] for facts in ledger.recorded for text in facts.fills}
         assert recorded == {one for one, fails in zip(orders, outcome, strict=True) if not fails}
+    told("batch outcomes", outcomes=2**size)
 
 
 def test_a_stream_record_that_brings_out_a_defect_is_put_aside(

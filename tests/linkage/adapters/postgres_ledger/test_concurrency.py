@@ -19,6 +19,7 @@ from linkage.adapters.postgres_ledger.ledger import record_statements
 from linkage.adapters.postgres_verify import verify
 from linkage.domain.facts import FactBatch
 from linkage.runtime.settings import DatabaseSettings
+from tests.proofs import counting
 from tests.support.concurrency import running, wait_until_blocked
 from tests.support.events import fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger, batch_of
@@ -34,6 +35,12 @@ def two(ledger_database: LedgerDatabase) -> Iterator[tuple[ToldLedger, ToldLedge
     yield recorders
     for recorder in recorders:
         recorder.close()
+
+
+@pytest.fixture(autouse=True)
+def _counted() -> Iterator[None]:
+    yield
+    counting.told("races", races=1)
 
 
 @contextmanager
@@ -127,6 +134,23 @@ def test_a_parent_and_its_child_that_commit_at_the_same_instant_meet(
         wait_until_blocked(one.database, 2)
         gate.rollback()
     assert (one.link(B) or {})["method"] == "parent"
+    assert_holds(one)
+
+
+def test_an_order_and_the_one_that_replaces_it_that_commit_at_the_same_instant_meet(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    one.tell(SIGNAL)
+    replaced = order(A, "cancelled", client_order_id=KEY)
+    with (
+        held(one, "LOCK TABLE trade_records IN EXCLUSIVE MODE") as gate,
+        running(lambda: one.tell(replaced)),
+        running(lambda: other.tell(fill(B, replaces_order_id=A))),
+    ):
+        wait_until_blocked(one.database, 2)
+        gate.rollback()
+    assert (one.link(B) or {})["method"] == "replaced"
     assert_holds(one)
 
 

@@ -17,8 +17,10 @@ from linkage.adapters.postgres_connection import connect
 from linkage.adapters.postgres_verify import verify
 from linkage.contracts.signals import StoredSignal
 from linkage.runtime.settings import DatabaseSettings
+from tests.proofs import counting
 from tests.support.events import SNAPSHOT_A, SNAPSHOT_B, fill, order, our_key, signal
 from tests.support.ledger import ToldLedger
+from tests.support.seeds import seed
 
 Told = Mapping[str, Any] | StoredSignal
 
@@ -191,11 +193,12 @@ FILLED = {
 def test_every_order_of_telling_ends_in_one_state(
     told: ToldLedger, history: Callable[[Names], list[Told]]
 ) -> None:
-    chance = random.Random(history.__name__)
+    chance = random.Random(f"{history.__name__} {seed()}")
     orders = list(permutations(range(len(history(Names(0))))))
     pieces = [cut(history(Names(telling)), sequence, chance) for telling, sequence in enumerate(orders)]
     for batch in zip_longest(*pieces, fillvalue=()):
         told.tell(*chain.from_iterable(batch))
+    told_each = sum(map(len, pieces[0]))
     states = all_states(told)
     assert len(states) == len(orders)
     for telling, sequence in enumerate(orders):
@@ -205,6 +208,9 @@ def test_every_order_of_telling_ends_in_one_state(
     assert filled == FILLED[history.__name__]
     with connect(DatabaseSettings(**told.database.settings("reader"))) as connection:
         assert [check for check in verify(connection) if not check.holds] == []
+    counting.told(
+        "permutations", histories=1, orders_of_telling=len(orders), facts_told=len(orders) * told_each
+    )
 
 
 def cut(facts: list[Told], sequence: tuple[int, ...], chance: random.Random) -> list[list[Told]]:
