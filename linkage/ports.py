@@ -203,8 +203,16 @@ class LedgerReader(Protocol):
         """Return the three rates of a window with their counts."""
         ...
 
-    def report(self, window: Window) -> Mapping[str, object]:
-        """Return all that the report of a window shows."""
+    def report(
+        self, window: Window, *, by: Sequence[str] | None = None, verdicts: bool = False
+    ) -> Mapping[str, object]:
+        """Return all that the report of a window shows.
+
+        Args:
+            window: of the report.
+            by: what the tables of results are by; None for those of the mail.
+            verdicts: also compare parameter sets, which takes longer.
+        """
         ...
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:

@@ -42,7 +42,8 @@ def _reader() -> PostgresLedgerReader:
 def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answer one question about the ledger.
 
-    ``{"op": "rates"|"report", "start", "end"}``, ``{"op": "trace", "id"}``, ``{"op": "verify"}``,
+    ``{"op": "rates", "start", "end"}``, ``{"op": "report", "start", "end", "by"?: ["snapshot", …],
+    "verdicts"?: true}``, ``{"op": "trace", "id"}``, ``{"op": "verify"}``,
     ``{"op": "quarantine", "resolved"?: true}`` or ``{"op": "quarantined", "id"}``.
 
     Every failure is raised: a caller must never take an outage for an empty ledger.
@@ -53,7 +54,7 @@ def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if op == "rates":
         result = reader.rates(_window(event))
     elif op == "report":
-        result = reader.report(_window(event))
+        result = reader.report(_window(event), by=_texts(event, "by"), verdicts=event.get("verdicts") is True)
     elif op == "trace":
         result = reader.trace(_text(event, "id"))
     elif op == "verify":
@@ -86,6 +87,13 @@ def _text(event: Mapping[str, Any], field: str) -> str:
     value = event.get(field)
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(f"{field} is required", field)
+    return value
+
+
+def _texts(event: Mapping[str, Any], field: str) -> list[str] | None:
+    value = event.get(field)
+    if value is not None and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+        raise InvalidInputError(f"{field} has to be a list of names", field)
     return value
 
 

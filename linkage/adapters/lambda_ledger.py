@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,21 +29,28 @@ class LambdaLedgerReader:
         """Return the three rates of a window with their counts."""
         return self._required({"op": "rates", **_bounds(window)})
 
-    def report(self, window: Window) -> Mapping[str, object]:
-        """Return all that the report of a window shows."""
-        return self._required({"op": "report", **_bounds(window)})
+    def report(
+        self, window: Window, *, by: Sequence[str] | None = None, verdicts: bool = False
+    ) -> Mapping[str, object]:
+        """Return all that the report of a window shows; see the port."""
+        asked: dict[str, object] = {"op": "report", **_bounds(window)}
+        if by is not None:
+            asked["by"] = list(by)
+        if verdicts:
+            asked["verdicts"] = True
+        return self._required(asked)
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:
         """Return one order's whole story, by order id, venue order id or client order id."""
         return self._invoke({"op": "trace", "id": identifier})
 
-    def _required(self, payload: Mapping[str, str]) -> Mapping[str, object]:
+    def _required(self, payload: Mapping[str, object]) -> Mapping[str, object]:
         result = self._invoke(payload)
         if result is None:
             raise LedgerUnavailableError("read_ledger answered nothing")
         return result
 
-    def _invoke(self, payload: Mapping[str, str]) -> Mapping[str, object] | None:
+    def _invoke(self, payload: Mapping[str, object]) -> Mapping[str, object] | None:
         try:
             reply = self._client.invoke(FunctionName=self._function, Payload=json.dumps(payload).encode())
             body = json.loads(reply["Payload"].read() or b"null")

@@ -20,8 +20,9 @@ from psycopg.types.json import set_json_loads
 
 from linkage.adapters import postgres_report, postgres_verify
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
-from linkage.contracts.performance import MAIL_TABLES, By
+from linkage.contracts.performance import MAIL_TABLES, TABLES, By
 from linkage.domain.canonical import normalise_decimal
+from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
 from linkage.domain.keys import normalise_key
 from linkage.domain.times import iso_utc
@@ -50,17 +51,21 @@ class PostgresLedgerReader:
 
         return self._read(partial(postgres_report.rates, window=window)).model_dump(mode="json")
 
-    def report(self, window: Window, *, by: Sequence[By] = MAIL_TABLES) -> Mapping[str, object]:
+    def report(
+        self, window: Window, *, by: Sequence[str] | None = None, verdicts: bool = False
+    ) -> Mapping[str, object]:
         """Return all that the report of a window shows; ``ReportDocument`` as JSON-ready mapping.
 
         Args:
             window: of the report.
-            by: what the tables of results are by, one for each.
+            by: what the tables of results are by, one for each; None for those of the mail.
+            verdicts: also compare the parameter sets that closed an episode, over all the ledger.
 
         Raises:
-            InvalidInputError: too many episodes were closed in the window.
+            InvalidInputError: too many episodes were closed in the window, or there is no such table.
         """
-        return self._read(partial(postgres_report.report, window=window, by=by)).model_dump(mode="json")
+        read = partial(postgres_report.report, window=window, by=_tables(by), verdicts=verdicts)
+        return self._read(read).model_dump(mode="json")
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:
         """Return the whole story of the orders and signals with this id; None when there is nothing.
@@ -254,6 +259,16 @@ def _as_uuid(identifier: str) -> str:
         return str(UUID(identifier))
     except ValueError:
         return identifier
+
+
+def _tables(by: Sequence[str] | None) -> Sequence[By]:
+    if by is None:
+        return MAIL_TABLES
+    known = {str(name): name for name in TABLES}
+    for name in by:
+        if name not in known:
+            raise InvalidInputError(f"{name!r} is not one of {', '.join(known)}", "by")
+    return [known[name] for name in by]
 
 
 def json_ready(value: Any) -> Any:

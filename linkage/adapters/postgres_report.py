@@ -12,9 +12,10 @@ from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
 
+from linkage.adapters.postgres_comparisons import compare_sets, count_tried
 from linkage.adapters.postgres_connection import Connection
 from linkage.adapters.postgres_results import Results, changes
-from linkage.contracts.performance import By, Execution, Funnel, Health
+from linkage.contracts.performance import By, ComparisonRow, Execution, Funnel, Health
 from linkage.contracts.report import (
     BotCount,
     DispositionCount,
@@ -294,12 +295,13 @@ def _parts(connection: Connection, query: LiteralString, window: Window) -> dict
     return found
 
 
-def report(connection: Connection, window: Window, *, by: Sequence[By]) -> ReportDocument:
+def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts: bool) -> ReportDocument:
     """Return all that the report of a window shows.
 
     Args:
         connection: in one transaction that sees one state of the ledger.
         by: what the tables of results are by, one for each.
+        verdicts: whether to compare the parameter sets that closed an episode, over all the ledger.
 
     Raises:
         InvalidInputError: too many episodes were closed in the window.
@@ -307,7 +309,14 @@ def report(connection: Connection, window: Window, *, by: Sequence[By]) -> Repor
     found = _parts(connection, _REPORT_QUERY, window)
     beside = _rows(connection, _BESIDE, _bounds(window))[0]
     results = Results(connection, window, at=beside["read_at"])
-    counts = found["counts"]
+    counts, trials = found["counts"], None
+    if verdicts:
+        trials = count_tried(connection)
+        found["comparisons"] = [
+            {"mode": mode, "comparison": each}
+            for mode in results.modes
+            for each in _comparisons(connection, window, results, mode, trials)
+        ]
     tests = sum(row["orders"] for row in counts if row["mode"] == TEST_MODE)
     return ReportDocument(
         period=_period(window),
@@ -328,6 +337,7 @@ def report(connection: Connection, window: Window, *, by: Sequence[By]) -> Repor
         quarantined=beside["quarantined"],
         test_orders=beside["test_orders"] + tests,
         changes=changes(connection, window),
+        trials=trials,
         liveness=Liveness(
             **{name: beside[name] for name in ("last_order_at", "last_signal_at", "last_run_at")}
         ),
@@ -387,7 +397,15 @@ def _mode_report(
         tables=results.tables(rates.mode, by) if money else [],
         executions=[Execution.model_validate(row) for row in of_mode["executions"]],
         funnel=_funnel(of_mode["funnel"]),
+        comparisons=[row["comparison"] for row in of_mode.get("comparisons", [])],
     )
+
+
+def _comparisons(
+    connection: Connection, window: Window, results: Results, mode: str, tried: int
+) -> list[ComparisonRow]:
+    closed, still_open = results.rows(mode)
+    return compare_sets(connection, window, at=results.at, closed=closed, still_open=still_open, tried=tried)
 
 
 def _funnel(rows: Sequence[Row]) -> Funnel:

@@ -45,7 +45,7 @@ _ZERO = Decimal(0)
 # Sums of amounts with up to 38 digits must not lose the last one.
 _DIGITS = 80
 
-_RESULT_COLUMNS: LiteralString = """
+RESULT_COLUMNS: LiteralString = """
 SELECT e.episode_id, e.bot_id, coalesce(e.mode, 'unknown') AS mode, e.symbol, e.side, e.opened_at,
        e.closed_at, e.quote_currency, e.entry_value, e.net_pnl, e.initial_risk, e.bar_time, e.propensity,
        e.entry_delay, e.fees_complete, e.mixed, e.snapshot_id, e.label, e.params_hash, e.strategy, e.arm,
@@ -57,7 +57,7 @@ SELECT e.episode_id, e.bot_id, coalesce(e.mode, 'unknown') AS mode, e.symbol, e.
 
 _CLOSED: LiteralString = "".join(
     [
-        _RESULT_COLUMNS,
+        RESULT_COLUMNS,
         """
 FROM episode_results e LEFT JOIN trade_records first ON first.order_id = e.entry_order_id
 WHERE e.closed_at >= %(start)s AND e.closed_at < %(end)s AND e.mode IS DISTINCT FROM 'test'
@@ -76,7 +76,7 @@ WITH lots AS MATERIALIZED (
   FROM open_lots GROUP BY episode_id
 )
 """,
-        _RESULT_COLUMNS,
+        RESULT_COLUMNS,
         """, lots.lots, coalesce(e.net_pnl, 0) AS banked, lots.pnl + e.net_pnl AS open_pnl
 FROM lots JOIN episode_results e USING (episode_id)
 LEFT JOIN trade_records first ON first.order_id = e.entry_order_id
@@ -179,7 +179,7 @@ class Results:
     """
 
     def __init__(self, connection: Connection, window: Window, *, at: datetime) -> None:
-        self._window, self._at = window, at
+        self._window, self.at = window, at
         closed = self._read(connection, _CLOSED)
         if len(closed) > MAX_EPISODES:
             raise InvalidInputError(
@@ -222,12 +222,12 @@ class Results:
         """Return the mode's episodes by one thing each."""
         from linkage.inference.summary import fold, summarise
 
-        closed, positions = self._closed.get(mode, []), self._open.get(mode, [])
-        episodes, still_open = _observations(closed), _positions(positions)
-        labels = {str(row["snapshot_id"]): row["label"] for row in (*closed, *positions)}
+        closed, held = self._closed.get(mode, []), self._open.get(mode, [])
+        episodes, still_open = observations(closed), positions(held)
+        labels = {str(row["snapshot_id"]): row["label"] for row in (*closed, *held)}
         tables = []
         for each in by:
-            rows = summarise(episodes, by=(_LABEL.get(each, each),), at=self._at, open_positions=still_open)
+            rows = summarise(episodes, by=(_LABEL.get(each, each),), at=self.at, open_positions=still_open)
             tables.append(
                 performance_table(
                     each,
@@ -238,6 +238,10 @@ class Results:
                 )
             )
         return tables
+
+    def rows(self, mode: str) -> tuple[Sequence[Row], Sequence[Row]]:
+        """Return the mode's rows as they were read: episodes that closed, and what is open."""
+        return self._closed.get(mode, []), self._open.get(mode, [])
 
     def _read(self, connection: Connection, query: LiteralString) -> list[Row]:
         parameters = {"start": self._window.start, "end": self._window.end, **_LIMITS}
@@ -252,9 +256,9 @@ class Results:
     ) -> Money:
         from linkage.inference.summary import summarise
 
-        episodes = _observations(closed)
+        episodes = observations(closed)
         # One label, so that there is a row even if nothing is closed and nothing open.
-        rows = summarise(episodes, by=(), at=self._at, open_positions=_positions(still_open))
+        rows = summarise(episodes, by=(), at=self.at, open_positions=positions(still_open))
         lots = dict(parts["lots"][0]) if parts["lots"] else {"dust_pnl": _ZERO, "residue_pnl": _ZERO}
         lots.setdefault("banked_in_period", _ZERO)
         late = parts["late"][0] if parts["late"] else {"late_lots": 0, "late_pnl": _ZERO}
@@ -292,13 +296,15 @@ def changes(connection: Connection, window: Window) -> list[Change]:
 _LABEL: Mapping[By, str] = {"exit": "exit_kind"}
 
 
-def _observations(rows: Iterable[Row]) -> list[Observation]:
+def observations(rows: Iterable[Row]) -> list[Observation]:
+    """Return rows with ``RESULT_COLUMNS`` as episodes; those without a result are left out."""
     from linkage.inference.rows import observation
 
     return [observation(row) for row in rows if not row["unpriced"]]
 
 
-def _positions(rows: Iterable[Row]) -> list[OpenPosition]:
+def positions(rows: Iterable[Row]) -> list[OpenPosition]:
+    """Return rows of what is open as positions, with a mark where everything in them has a price."""
     from linkage.inference.rows import open_position
 
     return [

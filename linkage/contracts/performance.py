@@ -6,7 +6,7 @@ is one per cent. Lengths of time are in seconds.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ By = Literal[
 """What a table can be grouped by: ``exit`` is what ended an episode, ``score`` and ``hour`` (UTC) that of its
 first entry."""
 
+TABLES: tuple[By, ...] = get_args(By)
 MAIL_TABLES: tuple[By, ...] = ("snapshot", "trigger")
 """The tables of a report that nobody asked others of."""
 

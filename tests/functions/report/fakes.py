@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,7 +23,9 @@ class FakeReader:
         """Not used by the use case."""
         raise NotImplementedError
 
-    def report(self, window: Window) -> Mapping[str, object]:
+    def report(
+        self, window: Window, *, by: Sequence[str] | None = None, verdicts: bool = False
+    ) -> Mapping[str, object]:
         """See ``ports.LedgerReader``."""
         self.windows.append(window)
         if self.document is None:

@@ -292,3 +292,74 @@ def test_more_episodes_than_a_report_can_hold_are_refused_and_never_cut(
     monkeypatch.setattr(postgres_results, "_LIMITS", {**postgres_results._LIMITS, "limit": 4})
     with pytest.raises(InvalidInputError, match="more than 3 episodes"):
         reader.report(ALL)
+
+
+def describe_sets(database: LedgerDatabase) -> None:
+    """Name the hand-written ledger's two sets: A was in force in the first two hours, B in the third."""
+    parameters = {"A": '{"score_buy": "2.5"}', "B": '{"score_buy": "3"}'}
+    for name, snapshot in hand.SNAPSHOTS.items():
+        database.rows(
+            "UPDATE strategy_snapshots SET strategy = 'matrix', label = %s, params_hash = %s,"
+            " parameters = %s::jsonb WHERE snapshot_id = %s RETURNING 1",
+            name, name, parameters[name], snapshot,
+        )  # fmt: skip
+    rows = LedgerRows(database)
+    for name, start, end in (("A", -5, 115), ("B", 115, None)):
+        rows.insert(
+            "strategy_activations",
+            {"strategy": "matrix", "arm": "main", "activated_at": hand.moment(start),
+             "snapshot_id": hand.SNAPSHOTS[name],
+             "deactivated_at": None if end is None else hand.moment(end)},
+        )  # fmt: skip
+
+
+def test_sets_are_compared_over_all_the_ledger_and_only_when_asked(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    describe_sets(ledger)
+    last_hour = Window(hand.moment(120), hand.moment(180))
+    assert live(reader, last_hour).comparisons == []
+    document = ReportDocument.model_validate(reader.report(last_hour, verdicts=True))
+    (found,) = next(mode for mode in document.modes if mode.mode == "live").comparisons
+    assert (found.one.snapshot_id, found.reference.snapshot_id) == (hand.SNAPSHOTS["A"], hand.SNAPSHOTS["B"])
+    assert (found.basis, found.verdict) == ("disjoint", "cannot separate from the market")
+    assert (found.one.record.n, found.one.record.net_pnl) == (12, D("24.284"))
+    assert (found.reference.record.n, found.reference.record.net_pnl) == (3, D("14.4"))
+    assert found.one.record.open.n == 2
+    assert found.changes == ["score_buy 3 → 2.5"]
+    assert document.trials == 2
+
+
+def test_the_market_is_what_holding_the_symbols_of_a_set_would_have_made(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    describe_sets(ledger)
+    document = ReportDocument.model_validate(
+        reader.report(Window(hand.moment(120), hand.moment(180)), verdicts=True)
+    )
+    (found,) = next(mode for mode in document.modes if mode.mode == "live").comparisons
+    # BTC-USDT: from 100 at minute 120 to 110 at minute 170, and then 120, 102 and 105 up to the end of its
+    # spell, which is the end of the window.
+    assert found.reference.market_return == D("0.1")
+    # In the first two hours BTC-USDT went from 100 to 103, ETH-USDT from 20 to 22, SOL from 5 to 5.5.
+    assert found.one.market_return is not None
+    assert round(found.one.market_return, 6) == round((D("0.03") + D("0.1") + D("0.1")) / 3, 6)
+
+
+def test_trials_on_candles_count_among_the_sets_that_were_tried(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    for params_hash in ("x", "y", "y"):
+        LedgerRows(ledger).insert(
+            "trials",
+            {"strategy": "matrix", "params_hash": params_hash, "config_hash": "c", "data_hash": "d",
+             "period_start": minute(0), "period_end": minute(10 + len(ledger.rows("SELECT FROM trials"))),
+             "result": {}, "tried_at": minute(0)},
+        )  # fmt: skip
+    document = ReportDocument.model_validate(reader.report(ALL, verdicts=True))
+    assert document.trials == 4
+
+
+def test_a_table_by_something_unknown_is_refused(reader: PostgresLedgerReader) -> None:
+    with pytest.raises(InvalidInputError, match="'colour' is not one of snapshot"):
+        reader.report(ALL, by=["colour"])
