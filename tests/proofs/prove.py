@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -171,7 +171,8 @@ def main(names: list[str]) -> int:
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, Python {platform.python_version()}")
     begin, broken = time.monotonic(), []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for result in pool.map(tried, chosen):
+        for done in as_completed([pool.submit(tried, proof) for proof in chosen]):
+            result = done.result()
             print(line(result), flush=True)
             if not result.held:
                 broken.append(result)
