@@ -209,8 +209,7 @@ MUTANTS = (
         "a poll's word is the last",
         "08",
         DERIVE,
-        (("WHEN 'stream' THEN 1 WHEN 'webhook' THEN 2 WHEN 'poll' THEN 3 ELSE 4 END",
-          "WHEN 'stream' THEN 3 WHEN 'webhook' THEN 2 WHEN 'poll' THEN 1 ELSE 4 END"),),
+        (('"min(CASE ingest_via WHEN', '"max(CASE ingest_via WHEN'),),
     ),
     Mutant(
         "what expired still answers",
