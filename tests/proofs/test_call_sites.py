@@ -27,6 +27,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
+from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 
 from functions.migrate import bootstrap
@@ -55,7 +56,7 @@ from linkage.runtime import aws
 from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
 from tests.support.clock import FrozenClock
-from tests.support.dynamodb import SignalsTable, create_signals_table, moto_account
+from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, moto_account
 from tests.support.events import NOW
 from tests.support.ledger import a_bot
 
@@ -195,8 +196,8 @@ class Account:
         return client
 
     def table(self) -> SignalsTable:
-        """Create the product's table."""
-        table = SignalsTable(self.client("dynamodb"))
+        """Create the product's table. It is looked at beside the wire, where a look costs a tenth."""
+        table = SignalsTable(ShortCut())
         create_signals_table(table.client, table.name)
         return table
 
@@ -610,18 +611,16 @@ WITHOUT_A_CALL = {
 @contextmanager
 def an_account(row: Row) -> Iterator[tuple[Account, Case]]:
     """Yield an account that is prepared for the row's call."""
-    with moto_account():
-        # moto hears of every request, of those too that another handler has answered. Only the wire asks it.
-        botocore_stubber.enabled = False
-        account = Account()
-        _wires.append(account.wire)
-        try:
-            case = row.build(account)
-            wire = account.wire
-            wire.operation, wire.part, wire.absent = row.operation, row.part, row.absent
-            yield account, case
-        finally:
-            _wires.pop()
+    BackendDict.reset()
+    account = Account()
+    _wires.append(account.wire)
+    try:
+        case = row.build(account)
+        wire = account.wire
+        wire.operation, wire.part, wire.absent = row.operation, row.part, row.absent
+        yield account, case
+    finally:
+        _wires.pop()
 
 
 @cache
@@ -640,9 +639,14 @@ def once(effect: Any) -> Any:
 
 @pytest.fixture(autouse=True, scope="module")
 def impatient() -> Iterator[None]:
-    """Nobody waits between attempts, and no client remembers how many the tests before have used up."""
+    """Nobody waits between attempts, and no client remembers how many the tests before have used up.
+
+    moto is opened once: that costs more than a test. Its data goes with each account.
+    """
     aws.forget_clients()
-    with pytest.MonkeyPatch.context() as patch:
+    with moto_account(), pytest.MonkeyPatch.context() as patch:
+        # moto hears of every request, of those too that another handler has answered. Only the wire asks it.
+        patch.setattr(botocore_stubber, "enabled", False)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
         patch.setattr(RetryQuota, "acquire", lambda _quota, _capacity: True)
         patch.setattr(bootstrap, "_settings", lambda: DEPLOYED)
