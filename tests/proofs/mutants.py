@@ -219,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot is in force once only",
-        "10",
+        "",
         FACTS,
         (('" WHERE snapshot_id IS NOT NULL ON CONFLICT',
           '" WHERE snapshot_id IS NOT NULL AND NOT EXISTS (SELECT FROM strategy_activations o"\n'
@@ -227,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         "the first run activates nothing",
-        "11",
+        "10 11",
         FACTS,
         (("own.snapshot_id IS DISTINCT FROM earlier.snapshot_id AS is_step",
           "own.snapshot_id IS DISTINCT FROM earlier.snapshot_id\n"

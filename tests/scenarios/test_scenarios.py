@@ -164,7 +164,14 @@ def test_scenario_08_a_fill_by_poll_and_by_stream_is_one_fill(world: World) -> N
     for family in families(3):
         world.deliver(
             family.sequence,
-            order(family.o1, "filled", client_order_id=family.k1, trigger="limit", origin="bot"),
+            order(
+                family.o1,
+                "filled",
+                client_order_id=family.k1,
+                trigger="limit",
+                origin="bot",
+                ingest_via="poll",
+            ),
             fill(family.o1, ingest_via="poll", price="100.0", origin="bot"),
             fill(family.o1, ingest_via="stream", price="100.00"),
         )
