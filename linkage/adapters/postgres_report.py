@@ -243,12 +243,16 @@ SELECT clock_timestamp() AS read_at,
        (SELECT max(bar_time) FROM (SELECT bar_time FROM strategy_signals
                                    ORDER BY signalled_at DESC LIMIT 100) newest) AS last_bar_at,
        nullif(progress.changed_since, '-infinity') AS lots_as_of,
-       progress.changed_since < progress.matched_at - INTERVAL '1 minute'
-         OR EXISTS (SELECT FROM trade_records WHERE updated_at > progress.matched_at) AS lots_behind
+       progress.matched_at, progress.changed_since < progress.matched_at - INTERVAL '1 minute' AS lots_behind
 FROM lot_progress progress
 LEFT JOIN LATERAL (
   SELECT scheduled_at, symbols_seen, symbols_skipped FROM strategy_runs ORDER BY scheduled_at DESC LIMIT 1
 ) last_run ON true
+"""
+
+# Asked apart, with the moment in it: the planner takes a moment it cannot see for one long ago.
+_CHANGED_SINCE: LiteralString = """
+SELECT EXISTS (SELECT FROM trade_records WHERE updated_at > %(since)s) AS changed
 """
 
 _LATE_ORDERS: LiteralString = "".join(
@@ -341,7 +345,7 @@ def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts
         liveness=Liveness(
             **{name: beside[name] for name in ("last_order_at", "last_signal_at", "last_run_at")}
         ),
-        health=_health(beside),
+        health=_health(connection, beside),
     )
 
 
@@ -422,7 +426,7 @@ def _funnel(rows: Sequence[Row]) -> Funnel:
     )
 
 
-def _health(beside: Row) -> Health:
+def _health(connection: Connection, beside: Row) -> Health:
     skipped = Counter[str](dict(beside["last_run_skipped"] or {}).values())
     return Health(
         runs=beside["runs"],
@@ -431,7 +435,8 @@ def _health(beside: Row) -> Health:
         last_run_skipped=dict(skipped.most_common()),
         last_bar_at=beside["last_bar_at"],
         lots_as_of=beside["lots_as_of"],
-        lots_behind=beside["lots_behind"],
+        lots_behind=beside["lots_behind"]
+        or _rows(connection, _CHANGED_SINCE, {"since": beside["matched_at"]})[0]["changed"],
     )
 
 
