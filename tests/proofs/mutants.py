@@ -157,7 +157,7 @@ MUTANTS = (
     ),
     Mutant(
         "totals incremented instead of derived",
-        "06 08",
+        "02 06 08",
         DERIVE,
         (("CASE quantity_unit WHEN 'quote' THEN coalesce(net_value, 0) ELSE net_amount END)\n"
           "           AS filled_quantity,",
