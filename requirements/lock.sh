@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
-for group in sighook webhook recorder report ledger broker migrate emulator exchange sighook-exchange broker-exchange dev; do
+for group in sighook webhook recorder report ledger broker migrate emulator exchange sighook-exchange broker-exchange \
+  candles sighook-candles broker-candles dev; do
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
     --no-emit-index-url --group "$group" pyproject.toml --output-file "requirements/$group.txt" "$@"
 done

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from linkage.adapters.file_market import SUFFIXES, Series, broken, on_grid
+from linkage.adapters.candle_files import SUFFIXES, Series, broken, on_grid
 from linkage.domain.errors import ConfigurationError, MarketUnavailableError
 from linkage.ports import Candles
 

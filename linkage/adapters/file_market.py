@@ -1,16 +1,11 @@
-"""Candles from a folder of files: ``BASE-QUOTE_5m.csv``, ``BASE-QUOTE_5m.csv.gz``, ``BASE-QUOTE_5m.parquet``.
+"""Candles from a folder of files; which files, in ``candle_files``.
 
-Columns: time (start of the bar, ISO 8601 with a zone; in Parquet a timestamp with one), open, high, low,
-close, volume (base currency). Parquet is read by polars, which is in no zip: it is for backtests.
 A file is read once per version, by its time of change and size, and kept as arrays in the process.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,20 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.domain.errors import ConfigurationError, MarketUnavailableError
+from linkage.adapters.candle_files import Series, broken, file_names, on_grid, read_candles, symbol_of
+from linkage.domain.errors import MarketUnavailableError
 from linkage.ports import Candles
-
-SUFFIXES = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 14400: "4h", 86400: "1d"}
-COLUMNS = ("time", "open", "high", "low", "close", "volume")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """All bars of one symbol, as they are in its file; ``values`` has shape (5, bars), open to volume."""
-
-    times: NDArray[np.int64]
-    values: NDArray[np.float64]
-    problem: str | None = None
 
 
 class FileMarket:
@@ -48,9 +32,8 @@ class FileMarket:
         """Return every symbol that has a file of any interval, sorted."""
         if not self._folder.is_dir():
             raise MarketUnavailableError(f"there is no candle folder {self._folder.name!r}")
-        files = (*self._folder.glob("*_*.csv*"), *self._folder.glob("*_*.parquet"))
-        names = {path.name.partition("_")[0] for path in files}
-        return sorted(names)
+        names = (symbol_of(path.name) for path in self._folder.iterdir())
+        return sorted({name for name in names if name is not None})
 
     def candles(
         self, symbols: Sequence[str], *, as_of: datetime, bars: int, interval_seconds: int
@@ -93,104 +76,22 @@ class FileMarket:
         return filled
 
     def _path(self, symbol: str, interval_seconds: int) -> Path | None:
-        name = f"{symbol}_{SUFFIXES.get(interval_seconds, f'{interval_seconds}s')}"
-        candidates = (self._folder / f"{name}.{ending}" for ending in ("csv.gz", "csv", "parquet"))
+        candidates = (self._folder / name for name in file_names(symbol, interval_seconds))
         return next((path for path in candidates if path.is_file()), None)
 
 
 @lru_cache(maxsize=1024)
 def read_series(path: Path, changed_ns: int, size: int) -> Series:  # noqa: ARG001 - part of the cache's key
-    """Return a file's bars. A file that cannot be understood is a series with a problem.
+    """Return a file's bars. A file that cannot be read or understood is a series with a problem.
 
     Raises:
-        ConfigurationError: it is a Parquet file, and there is no polars here.
+        ConfigurationError: it is a Parquet file, and its reader is not installed.
     """
-    return _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-
-
-def _read_parquet(path: Path) -> Series:
     try:
-        import polars
-    except ImportError:
-        raise ConfigurationError("Parquet files need polars, which is not installed", "market") from None
-    try:
-        frame = polars.read_parquet(path)
-    except (polars.exceptions.PolarsError, OSError):
-        return broken("unreadable_row")
-    if [name.lower() for name in frame.columns[: len(COLUMNS)]] != list(COLUMNS):
-        return broken("unknown_columns")
-    kind = frame.dtypes[0]
-    if not isinstance(kind, polars.Datetime) or kind.time_zone is None or frame.to_series(0).has_nulls():
-        return broken("unreadable_row")
-    if not all(each.is_numeric() for each in frame.dtypes[1 : len(COLUMNS)]):
-        return broken("unreadable_row")
-    times = frame.to_series(0).dt.epoch("s").to_numpy().astype(np.int64)
-    columns = [frame.to_series(place).cast(polars.Float64) for place in range(1, len(COLUMNS))]
-    return _series(times, np.array([each.fill_null(np.nan).to_numpy() for each in columns]))
-
-
-def _read_csv(path: Path) -> Series:
-    times: list[int] = []
-    rows: list[tuple[float, ...]] = []
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-        reader = csv.reader(file)
-        header = [name.strip().lower() for name in next(reader, [])]
-        if header[: len(COLUMNS)] != list(COLUMNS):
-            return broken("unknown_columns")
-        for row in reader:
-            try:
-                moment = datetime.fromisoformat(row[0])
-                rows.append(tuple(float(value) if value else np.nan for value in row[1:6]))
-            except (ValueError, IndexError):
-                return broken("unreadable_row")
-            if moment.tzinfo is None or len(rows[-1]) != 5:
-                return broken("unreadable_row")
-            times.append(int(moment.timestamp()))
-    return _series(np.array(times, dtype=np.int64), np.array(rows, dtype=np.float64).reshape(-1, 5).T)
-
-
-def _series(times: NDArray[np.int64], values: NDArray[np.float64]) -> Series:
-    if len(times) > 1 and not np.all(np.diff(times) > 0):
-        return broken("duplicate_or_unsorted_bars")
-    return Series(times, np.ascontiguousarray(values))
-
-
-def on_grid(
-    series: dict[str, Series],
-    refused: dict[str, str],
-    *,
-    as_of: datetime,
-    bars: int,
-    interval_seconds: int,
-) -> Candles:
-    """Return the last bars of several series on one grid of time that ends at ``as_of``."""
-    end = int(as_of.timestamp()) // interval_seconds * interval_seconds
-    starts = end - interval_seconds * np.arange(bars, 0, -1, dtype=np.int64)
-    refused = dict(refused)
-    symbols: list[str] = []
-    selected: list[NDArray[np.float64]] = []
-    for symbol in sorted(series):
-        one = series[symbol]
-        if one.problem is not None:
-            refused[symbol] = one.problem
-            continue
-        values = np.full((5, bars), np.nan)
-        columns = np.searchsorted(one.times, starts)
-        found = columns < len(one.times)
-        found[found] = one.times[columns[found]] == starts[found]
-        values[:, found] = one.values[:, columns[found]]
-        symbols.append(symbol)
-        selected.append(values)
-    block = np.stack(selected, axis=1) if selected else np.empty((5, 0, bars))
-    opens, highs, lows, closes, volumes = block
-    return Candles(
-        tuple(symbols), interval_seconds, starts, opens, highs, lows, closes, volumes, refused=refused
-    )
-
-
-def broken(problem: str) -> Series:
-    """Return a series that is refused for a reason."""
-    return Series(np.empty(0, dtype=np.int64), np.empty((5, 0)), problem)
+        content = path.read_bytes()
+    except OSError:
+        return broken("unreadable_file")
+    return read_candles(path.name, content)
 
 
 def _moment(epoch_seconds: int) -> datetime:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.adapters.file_market import COLUMNS, SUFFIXES
+from linkage.adapters.candle_files import COLUMNS, SUFFIXES
 from linkage.domain.errors import MarketUnavailableError
 from linkage.domain.times import iso_utc
 from linkage.ports import Candles

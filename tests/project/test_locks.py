@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = [
-    "sighook-exchange", "broker-exchange",
+    "sighook-exchange", "broker-exchange", "candles", "sighook-candles", "broker-candles",
     "sighook", "webhook", "recorder", "report", "ledger", "broker", "migrate", "emulator", "exchange", "dev",
 ]  # fmt: skip
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)")

@@ -400,3 +400,27 @@ def test_a_missing_price_of_a_parquet_file_is_not_a_number(tmp_path: Path) -> No
     parquet(tmp_path, "A-USD", line(-5), low=polars.lit(None, dtype=polars.Float64))
     candles = FileMarket(tmp_path).candles(["A-USD"], as_of=NOON, bars=1, interval_seconds=300)
     assert np.isnan(candles.lows).all()
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_a_parquet_files_times_may_be_of_any_precision_and_zone(tmp_path: Path, unit: Any) -> None:
+    time = polars.col("time").dt.convert_time_zone("Europe/Berlin").dt.cast_time_unit(unit)
+    parquet(tmp_path, "A-USD", line(-5, 7), time=time)
+    candles = FileMarket(tmp_path).candles(["A-USD"], as_of=NOON, bars=1, interval_seconds=300)
+    assert candles.closes.tolist() == [[7.0]]
+
+
+def test_a_damaged_file_is_left_out_and_ends_no_run(tmp_path: Path) -> None:
+    path = write(tmp_path, "A-USD", line(-10) + line(-5))
+    path.write_bytes(path.read_bytes()[:-12])
+    (tmp_path / "B-USD_5m.csv.gz").write_bytes(b"no gzip")
+    (tmp_path / "C-USD_5m.csv").write_bytes(HEADER.encode() + b"\xff\xfe,1,1,1,1,1\n")
+    parquet(tmp_path, "D-USD", line(-10) + line(-5))
+    whole = (tmp_path / "D-USD_5m.parquet").read_bytes()
+    (tmp_path / "D-USD_5m.parquet").write_bytes(whole[:20] + whole[-200:])
+    (tmp_path / "E-USD_5m.csv").mkdir()
+    market = FileMarket(tmp_path)
+    refused = market.candles(market.symbols(), as_of=NOON, bars=2, interval_seconds=300).refused
+    assert dict(refused) == {
+        **dict.fromkeys(("A-USD", "B-USD", "C-USD", "D-USD"), "unreadable_row"), "E-USD": "unknown_symbol",
+    }  # fmt: skip
