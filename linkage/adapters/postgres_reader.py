@@ -65,7 +65,7 @@ class PostgresLedgerReader:
             InvalidInputError: too many episodes were closed in the window, or there is no such table.
         """
         read = partial(postgres_report.report, window=window, by=_tables(by), verdicts=verdicts)
-        return self._read(read).model_dump(mode="json")
+        return self._read(read)
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:
         """Return the whole story of the orders and signals with this id; None when there is nothing.

@@ -42,6 +42,7 @@ MAX_PARAMETERS_LENGTH = 8_000
 """In characters of JSON; longer ones are in the ledger, and in a trace."""
 MODES = ("live", "paper", "unknown")
 TEST_MODE = "test"
+_ORDER_TIMES = ("order_time", "signalled_at")
 
 Row = dict[str, Any]
 
@@ -114,7 +115,22 @@ LEFT JOIN strategy_snapshots snapshot ON snapshot.snapshot_id = link.snapshot_id
 WHERE w.mode <> 'test'
 """
 
-_ORDERS: LiteralString = _ORDER_COLUMNS + "ORDER BY tr.order_time DESC, w.order_id LIMIT %(orders)s"
+# As the wire has them: thousands of rows would take longer to be made into models than to be read.
+_ORDERS: LiteralString = "".join(
+    (
+        """
+SELECT order_id, mode, venue, account, bot_id, client_order_id, symbol, side, status, origin, order_time,
+       trim_scale(filled_quantity)::text AS filled_quantity, trim_scale(average_price)::text AS average_price,
+       trim_scale(notional)::text AS notional, trim_scale(fee)::text AS fee, fee_currency, disposition,
+       reason, snapshot_id, snapshot_label, trim_scale(buy_score)::text AS buy_score,
+       trim_scale(sell_score)::text AS sell_score, trigger_type, method, signalled_at,
+       trim_scale(signal_price)::text AS signal_price, NULL AS hint
+FROM (
+""",
+        _ORDER_COLUMNS,
+        "ORDER BY tr.order_time DESC, w.order_id LIMIT %(orders)s) orders",
+    )
+)
 _LAST_LINKED: LiteralString = (
     _ORDER_COLUMNS + "AND w.disposition = 'linked' ORDER BY tr.order_time DESC, w.order_id LIMIT %(linked)s"
 )
@@ -299,8 +315,8 @@ def _parts(connection: Connection, query: LiteralString, window: Window) -> dict
     return found
 
 
-def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts: bool) -> ReportDocument:
-    """Return all that the report of a window shows.
+def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts: bool) -> dict[str, Any]:
+    """Return all that the report of a window shows: a ``ReportDocument`` as JSON-ready mapping.
 
     Args:
         connection: in one transaction that sees one state of the ledger.
@@ -322,7 +338,7 @@ def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts
             for each in _comparisons(connection, window, results, mode, trials)
         ]
     tests = sum(row["orders"] for row in counts if row["mode"] == TEST_MODE)
-    return ReportDocument(
+    document = ReportDocument(
         period=_period(window),
         read_at=beside["read_at"],
         linking_enabled=beside["linking_enabled"],
@@ -332,7 +348,6 @@ def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts
         ],
         linked=[OrderRow(**row) for row in found["linked"]],
         unlinked=[OrderRow(**row) for row in found["unlinked"]],
-        orders=[OrderRow(**row) for row in found["orders"]],
         orders_total=sum(row["orders"] for row in counts) - tests,
         late=beside["late"],
         late_orders=[OrderRow(**row) for row in _rows(connection, _LATE_ORDERS, _values(window))]
@@ -347,6 +362,13 @@ def report(connection: Connection, window: Window, *, by: Sequence[By], verdicts
         ),
         health=_health(connection, beside),
     )
+    orders = [{**row, **{name: _utc(row[name]) for name in _ORDER_TIMES}} for row in found["orders"]]
+    return {**document.model_dump(mode="json"), "orders": orders}
+
+
+def _utc(moment: str | None) -> str | None:
+    """Return a time as the wire has it; the session's zone is UTC."""
+    return None if moment is None else moment.replace("+00:00", "Z")
 
 
 def _rates_by_mode(
