@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from linkage.contracts.performance import PerformanceRow
 from linkage.contracts.report import OrderRow, ReportDocument
 from linkage.domain.times import iso_utc
 
@@ -23,6 +24,14 @@ SET_COLUMNS = (
 )  # fmt: skip
 
 
+RESULT_COLUMNS = tuple(
+    name
+    for name in PerformanceRow.model_fields
+    if name not in ("drawdown", "open") and "interval" not in name
+)
+INTERVALS = ("win_rate", "expectancy", "unit_return")
+
+
 def csv_files(document: ReportDocument) -> Mapping[str, str]:
     """Return the attachments: name to text."""
     return {
@@ -35,7 +44,43 @@ def csv_files(document: ReportDocument) -> Mapping[str, str]:
             ),
         ),
         "parameter_sets.csv": _csv(SET_COLUMNS, _set_rows(document)),
+        "results.csv": _csv(
+            (
+                "mode",
+                "by",
+                *RESULT_COLUMNS,
+                *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high")),
+                "drawdown",
+                "drawdown_share",
+                "open",
+                "open_unmarked",
+                "open_pnl",
+                "oldest_open_seconds",
+            ),
+            _result_rows(document),
+        ),
     }
+
+
+def _result_rows(document: ReportDocument) -> Iterable[Sequence[object]]:
+    for mode in document.modes:
+        tables: list[tuple[str, Sequence[PerformanceRow]]] = [("", [money.total for money in mode.money])]
+        tables += [(table.by, table.rows) for table in mode.tables]
+        for by, rows in tables:
+            for row in rows:
+                intervals = [getattr(row, f"{name}_interval") for name in INTERVALS]
+                yield (
+                    mode.mode,
+                    by,
+                    *(getattr(row, name) for name in RESULT_COLUMNS),
+                    *(end for each in intervals for end in ((each.low, each.high) if each else (None, None))),
+                    row.drawdown.amount,
+                    row.drawdown.share,
+                    row.open.n,
+                    row.open.unmarked,
+                    row.open.pnl_at_mark,
+                    row.open.oldest_seconds,
+                )
 
 
 def _rate_rows(document: ReportDocument) -> Iterable[Sequence[object]]:

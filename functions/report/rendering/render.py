@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from functions.report.rendering import words
+from functions.report.rendering.charts import pnl_chart
 from functions.report.rendering.csv_files import csv_files
 from functions.report.rendering.naming import Described, SnapshotName, name_snapshots
+from functions.report.rendering.results import (
+    MAX_CHANGES,
+    MAX_CURRENCIES,
+    change_words,
+    late_words,
+    lots_note,
+    results_of,
+)
 from functions.report.rendering.verdict import LEVEL_WORDS, Level, Verdict, judge
+from linkage.contracts.performance import Money
 from linkage.contracts.report import (
     DEFECTS,
     BotCount,
@@ -30,6 +41,8 @@ from linkage.contracts.report import (
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_SNAPSHOTS = 12
 MAX_BOTS = 12
+MAX_LATE = 5
+MAX_PICTURES = 4
 _ORDER_OF_DISPOSITIONS = tuple(words.DISPOSITION_WORDS)
 
 
@@ -40,6 +53,7 @@ class RenderedReport:
     Attributes:
         level: ``act``, ``look``, ``ok`` or ``quiet``.
         csv: file names to their text.
+        images: PNG pictures that the HTML shows, by their Content-ID.
     """
 
     level: Level
@@ -47,10 +61,16 @@ class RenderedReport:
     html: str
     text: str
     csv: Mapping[str, str]
+    images: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def render(
-    document: ReportDocument, *, stage: str, zone: tzinfo = UTC, subject: str | None = None
+    document: ReportDocument,
+    *,
+    stage: str,
+    zone: tzinfo = UTC,
+    subject: str | None = None,
+    dead_letters: int = 0,
 ) -> RenderedReport:
     """Return the report in all its forms.
 
@@ -59,10 +79,12 @@ def render(
         stage: shown where it is not prod.
         zone: of the times in the mail; the CSV files are in UTC.
         subject: instead of the one that says how things are.
+        dead_letters: messages in the dead-letter queue of fills.
     """
-    verdict = judge(document, stage=stage, zone=zone)
+    verdict = judge(document, stage=stage, zone=zone, dead_letters=dead_letters)
     title = words.plain(subject, 200) if subject else verdict.subject
-    view = _View(document, verdict, stage, zone)
+    pictures = _pictures(document)
+    view = _View(document, verdict, stage, zone, pictures)
     context = {"view": view, "title": title, "words": words}
     return RenderedReport(
         level=verdict.level,
@@ -70,7 +92,22 @@ def render(
         html=_environment(html=True).get_template("report.html.j2").render(context),
         text=_environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n",
         csv=csv_files(document),
+        images={
+            cid: pnl_chart(money.curve, until=document.period.end, currency=money.currency, zone=zone)
+            for cid, _, money in pictures
+        },
     )
+
+
+def _pictures(document: ReportDocument) -> list[tuple[str, ModeReport, Money]]:
+    """Return the curves that are worth a picture, with a Content-ID for each."""
+    curves = [
+        (mode, money)
+        for mode in document.modes
+        for money in mode.money[:MAX_CURRENCIES]
+        if money.total.n and len({point.net_pnl for point in money.curve}) > 1
+    ]
+    return [(f"pnl-{number}", *each) for number, each in enumerate(curves[:MAX_PICTURES], start=1)]
 
 
 @cache
@@ -166,7 +203,14 @@ class ModeView:
 class _View:
     """What the templates show, every figure and time as it is to be read."""
 
-    def __init__(self, document: ReportDocument, verdict: Verdict, stage: str, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        document: ReportDocument,
+        verdict: Verdict,
+        stage: str,
+        zone: tzinfo,
+        pictures: Sequence[tuple[str, ModeReport, Money]],
+    ) -> None:
         self._zone = zone
         self._names = name_snapshots(_described(document))
         self.stage = stage
@@ -189,6 +233,23 @@ class _View:
         # Silence has no rates: a row of dashes would only look like a table of zeros.
         quiet = verdict.level == "quiet"
         self.modes = [] if quiet else [self._mode(mode) for mode in document.modes]
+        shown = [
+            results_of(
+                mode,
+                self._name,
+                zone,
+                {money.currency: cid for cid, owner, money in pictures if owner is mode},
+            )
+            for mode in document.modes
+        ]
+        self.results = [
+            each for each in shown if each.money or each.tables or each.execution or each.verdicts
+        ]
+        self.trials = document.trials
+        self.changes = [change_words(each, self._name, zone) for each in document.changes[:MAX_CHANGES]]
+        self.more_changes = _more(len(document.changes) - MAX_CHANGES, "more change", "the ledger")
+        self.late = [late_words(each, zone) for each in document.late_orders[:MAX_LATE]]
+        self.late_total = words.plural(document.late, "order")
         self.linked = [self._order(order) for order in document.linked]
         self.unlinked = [self._order(order) for order in document.unlinked]
         self.unlinked_first = any(order.defect for order in self.unlinked)
@@ -201,6 +262,10 @@ class _View:
                 ("Last strategy run", document.liveness.last_run_at),
             )
         ]
+
+    def _name(self, snapshot_id: UUID, label: str | None) -> SnapshotName:
+        found = self._names.get(snapshot_id)
+        return found or SnapshotName(words.plain(label) if label else f"set {str(snapshot_id)[:8]}")
 
     def _mode(self, mode: ModeReport) -> ModeView:
         shown = sorted(mode.snapshots, key=lambda each: (-(each.buys + each.sells), str(each.snapshot_id)))
@@ -251,7 +316,7 @@ class _View:
         )
 
     def _notes(self, document: ReportDocument) -> list[str]:
-        notes = []
+        notes = [note for note in [lots_note(document, self._zone)] if note]
         if document.late:
             notes.append(
                 f"{words.plural(document.late, 'order')} of earlier periods came in during this one; "
@@ -269,9 +334,17 @@ class _View:
 
 def _described(document: ReportDocument) -> list[Described]:
     found: dict[Any, Described] = {}
+    for change in document.changes:
+        found[change.snapshot_id] = Described(change.snapshot_id, change.label, change.strategy)
+        if change.before is not None:
+            found.setdefault(change.before, Described(change.before, change.before_label, change.strategy))
+    for mode in document.modes:
+        for row in mode.comparisons:
+            for side in (row.one, row.reference):
+                found[side.snapshot_id] = Described(side.snapshot_id, side.label, side.strategy)
     for order in [*document.unlinked, *document.linked]:
         if order.snapshot_id is not None:
-            found[order.snapshot_id] = Described(order.snapshot_id, order.snapshot_label)
+            found.setdefault(order.snapshot_id, Described(order.snapshot_id, order.snapshot_label))
     for mode in document.modes:
         for each in mode.snapshots:
             found[each.snapshot_id] = Described(each.snapshot_id, each.label, each.strategy, each.parameters)

@@ -14,6 +14,7 @@ from functions.report.rendering.words import (
     plain,
     plural,
     reason_words,
+    signed,
 )
 from linkage.contracts.report import DEFECTS, BotCount, ModeReport, ReportDocument
 
@@ -23,11 +24,20 @@ LEVEL_WORDS: dict[Level, str] = {"act": "ACT", "look": "LOOK", "ok": "OK", "quie
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One thing to do, and the command to begin with."""
+    """One thing to do, and the command to begin with.
 
+    Attributes:
+        key: the same whenever the same thing is wrong.
+        brief: what is wrong, in a few words.
+        state: whether it is new, or since when it is not.
+    """
+
+    key: str
+    brief: str
     text: str
     command: str = ""
     urgent: bool = False
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +50,23 @@ class Verdict:
     advice: Sequence[Advice]
 
 
-def judge(document: ReportDocument, *, stage: str, zone: tzinfo) -> Verdict:
-    """Return what the report comes down to."""
-    advice = [*_defects(document, zone), *_worries(document)]
+def judge(document: ReportDocument, *, stage: str, zone: tzinfo, dead_letters: int = 0) -> Verdict:
+    """Return what the report comes down to.
+
+    Args:
+        document: what ``read_ledger`` answered.
+        stage: named at the end of the subject where it is not prod.
+        zone: of the times.
+        dead_letters: messages in the dead-letter queue of fills.
+    """
+    advice = [
+        *_defects(document, zone),
+        *_worries(document),
+        *_dead(dead_letters),
+        *_silences(document, zone),
+    ]
     level = _level(document, advice)
-    subject, headline = _words(document, level, zone)
+    subject, headline = _words(document, level, zone, dead_letters)
     if stage != "prod":
         subject = f"{subject} · {stage}"
     return Verdict(level, subject, headline, advice)
@@ -59,17 +81,24 @@ def _level(document: ReportDocument, advice: Sequence[Advice]) -> Level:
     return "ok" if active else "quiet"
 
 
-def _words(document: ReportDocument, level: Level, zone: tzinfo) -> tuple[str, str]:
+def _words(document: ReportDocument, level: Level, zone: tzinfo, dead_letters: int) -> tuple[str, str]:
     if level == "act" and _defect_count(document):
         return _defect_words(document, zone)
+    if level == "act" and dead_letters:
+        letters = plural(dead_letters, "dead letter")
+        return f"ACT: {letters}", f"{plural(dead_letters, 'message')} could not be recorded."
     if level == "act":
         mode = next(mode for mode in document.modes if any(each.urgent for each in _nothing_expected(mode)))
         orders = plural(mode.rates.executed.whole, "order")
         return f"ACT: {orders}, none expected", f"{orders} executed, and no signal was expected for any."
     if level == "quiet":
         start, end = (clock_time(each, zone) for each in (document.period.start, document.period.end))
-        return f"QUIET · no orders {start} to {end}", "No orders were executed."
-    facts = " · ".join(_mode_words(mode, len(document.modes) > 1) for mode in document.modes)
+        waiting = "".join(f" · {words}" for mode in document.modes for words in _open_words(mode))
+        return f"QUIET · no orders {start} to {end}{waiting}", "No orders were executed."
+    several = len(document.modes) > 1
+    facts = " · ".join(
+        " · ".join([_mode_words(mode, several), *_money_words(mode)]) for mode in document.modes
+    )
     pending = sum(mode.rates.pending for mode in document.modes)
     waiting = f" · {pending} pending" if pending else ""
     subject = f"{LEVEL_WORDS[level]} · {facts or 'no orders'}{waiting}"
@@ -111,6 +140,19 @@ def _mode_words(mode: ModeReport, several: bool) -> str:
     if mode.rates.executed.whole:
         return f"{name}{plural(mode.rates.executed.whole, 'order')}, none expected"
     return f"{name}no orders, {plural(mode.rates.signals.whole, 'signal')}"
+
+
+def _money_words(mode: ModeReport) -> list[str]:
+    """Return what a lock screen has room for: the results of two currencies, and how much is open."""
+    closed = [money for money in mode.money if money.total.n]
+    closed.sort(key=lambda money: -money.total.n)
+    results = [signed(money.total.net_pnl, money.currency) for money in closed[:2]]
+    return results + _open_words(mode)
+
+
+def _open_words(mode: ModeReport) -> list[str]:
+    still_open = sum(money.open_lots for money in mode.money)
+    return [f"{count(still_open)} open"] if still_open else []
 
 
 def _defect_count(document: ReportDocument) -> int:
@@ -164,7 +206,9 @@ def _defects(document: ReportDocument, zone: tzinfo) -> list[Advice]:
                 f"{reason_words(each.disposition, each.reason)}. {_cure(each.disposition, each.reason)}"
             )
             command = f"linkage trace {_shell_word(each.example)}" if each.example else "linkage verify"
-            advice.append(Advice(text, command, urgent=True))
+            key = f"{each.disposition}:{mode.mode}:{each.reason or ''}"
+            brief = f"{plural(each.orders, 'order')} {_state(each.disposition)} ({mode.mode})"
+            advice.append(Advice(key, brief, text, command, urgent=True))
     return advice
 
 
@@ -201,12 +245,17 @@ def _worries(document: ReportDocument) -> list[Advice]:
     if not document.linking_enabled:
         worries.append(
             Advice(
-                "Linking is switched off. Trades are recorded, and link once it is on.", "linkage switch on"
+                "linking_off",
+                "linking is switched off",
+                "Linking is switched off. Trades are recorded, and link once it is on.",
+                "linkage switch on",
             )
         )
     if document.quarantined:
         worries.append(
             Advice(
+                "quarantine",
+                "messages kept aside",
                 f"{plural(document.quarantined, 'message')} could not be understood and "
                 f"{'is' if document.quarantined == 1 else 'are'} kept aside.",
                 'linkage sql "SELECT * FROM quarantine_summary WHERE resolved_at IS NULL"',
@@ -226,9 +275,59 @@ def _nothing_expected(mode: ModeReport) -> list[Advice]:
             f"{plural(mode.rates.signals.whole, 'signal')} sent, and none of {orders} was expected to have "
             "one. Look whether the orders carry the signals' keys."
         )
-        return [Advice(text, "linkage bot list", urgent=True)]
+        brief = f"signals without orders ({mode.mode})"
+        return [Advice(f"no_keys:{mode.mode}", brief, text, "linkage bot list", urgent=True)]
     return [
         Advice(
-            f"{orders} of no registered bot. If a bot of yours made them, register it.", "linkage bot list"
+            f"nobody:{mode.mode}",
+            f"orders of no registered bot ({mode.mode})",
+            f"{orders} of no registered bot. If a bot of yours made them, register it.",
+            "linkage bot list",
         )
     ]
+
+
+def _dead(letters: int) -> list[Advice]:
+    if not letters:
+        return []
+    text = (
+        f"{plural(letters, 'message')} could not be recorded after many attempts and "
+        f"{'waits' if letters == 1 else 'wait'} in the dead-letter queue. Once the cause is gone:"
+    )
+    return [Advice("dead_letters", "messages in the dead-letter queue", text, "linkage redrive", urgent=True)]
+
+
+RECENT_RUN = timedelta(days=14)
+"""A strategy that last ran before that is taken for one that was switched off."""
+
+_NO_LAST_BAR = "missing_last_bar"
+
+
+def _silences(document: ReportDocument, zone: tzinfo) -> list[Advice]:
+    """Return what should have happened and did not: runs, fills, new candles."""
+    found = []
+    health, start = document.health, document.period.start
+    last_run = document.liveness.last_run_at
+    if last_run is not None and not health.runs and start - RECENT_RUN < last_run < start:
+        text = f"No strategy has run since {day_and_time(last_run, zone)}."
+        found.append(Advice("no_runs", "no strategy runs", text, "linkage params show"))
+    sent = sum(mode.rates.signals.whole for mode in document.modes)
+    if sent and not health.fills and not any(mode.rates.executed.whole for mode in document.modes):
+        text = (
+            f"{plural(sent, 'signal')} sent, and no fill came. Look whether orders are placed at all, and "
+            "whether fills reach the webhook."
+        )
+        found.append(Advice("no_fills", "signals and no fills", text, "linkage bot list"))
+    seen, stale = health.last_run_seen, health.last_run_skipped.get(_NO_LAST_BAR, 0)
+    if seen is not None and (seen == 0 or stale > seen):
+        bar = (
+            f" The newest bar began at {day_and_time(health.last_bar_at, zone)}."
+            if health.last_bar_at
+            else ""
+        )
+        text = (
+            f"The last run had a new candle for {count(seen)} of {plural(seen + stale, 'symbol')}.{bar} Look "
+            "at the source of the market's data."
+        )
+        found.append(Advice("stale_market", "stale market", text))
+    return found

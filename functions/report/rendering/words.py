@@ -113,3 +113,29 @@ def length_words(start: datetime, end: datetime) -> str:
     if minutes and minutes % 60 == 0:
         return plural(minutes // 60, "hour")
     return plural(minutes, "minute") if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def signed(value: Decimal | None, currency: str = "") -> str:
+    """Return a gain or loss with its sign, and its currency when one is given: ``+41.20 USD``."""
+    if value is None:
+        return NOTHING
+    sign = "+" if value > 0 else "−" if value < 0 else ""
+    text = f"{sign}{money(abs(value))}"
+    return f"{text} {plain(currency, 12)}" if currency else text
+
+
+def percent(share: Decimal | None, digits: int = 0) -> str:
+    """Return a share of 1 as per cent: ``58 %``."""
+    return NOTHING if share is None else f"{share * 100:.{digits}f} %".replace("-", "−")
+
+
+def age(seconds: Decimal | float) -> str:
+    """Return how long something has lasted, to its largest unit or two: ``45 s``, ``26 h``, ``3 days``."""
+    value = float(seconds)
+    if value < 120:
+        return f"{value:.0f} s"
+    if value < 2 * 3600:
+        return f"{value / 60:.0f} min"
+    if value < 72 * 3600:
+        return f"{value / 3600:.0f} h"
+    return f"{value / 86400:.0f} days"

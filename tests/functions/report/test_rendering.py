@@ -216,7 +216,7 @@ def test_no_csv_cell_is_a_formula_and_numbers_stay_numbers() -> None:
 
 def test_the_csv_files_hold_rates_orders_and_parameter_sets() -> None:
     files = render(busy_document(), stage="prod").csv
-    assert set(files) == {"rates.csv", "orders.csv", "parameter_sets.csv"}
+    assert set(files) == {"rates.csv", "orders.csv", "parameter_sets.csv", "results.csv"}
     rates = [tuple(row.values()) for row in csv.DictReader(io.StringIO(files["rates.csv"]))]
     assert ("live", "expected", "127", "131", "96.9") in rates
     sets = list(csv.DictReader(io.StringIO(files["parameter_sets.csv"])))

@@ -101,7 +101,7 @@ def test_an_empty_period_is_mailed_as_such(send: Sender) -> None:
 def test_the_mail_carries_the_csv_files(send: Sender) -> None:
     send("ada@example.com")
     names = [name for name, kind, _ in send.mailer.sent[0][1].attachments if kind == "text/csv"]
-    assert names == ["rates.csv", "orders.csv", "parameter_sets.csv"]
+    assert names == ["rates.csv", "orders.csv", "parameter_sets.csv", "results.csv"]
 
 
 @pytest.mark.parametrize("seconds", [0, 5, 21_599])

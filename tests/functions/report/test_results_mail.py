@@ -1,0 +1,231 @@
+"""What the mail says of results: money, tables, what changed, and what should have happened and did not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import struct
+import zlib
+from datetime import UTC, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from functions.report.rendering.charts import HEIGHT, WIDTH, pnl_chart
+from functions.report.rendering.render import RenderedReport, render
+from linkage.contracts.performance import CurvePoint, Health
+from linkage.contracts.report import Liveness, ModeRates, ModeReport, Rate, ReportDocument
+from tests.functions.report.documents import (
+    END,
+    HOSTILE,
+    START,
+    busy_document,
+    calm_document,
+    empty_document,
+    hostile_document,
+)
+from tests.functions.report.results import comparison, hostile_results_document, money, results_document
+from tests.functions.report.test_rendering import MAX_HTML_BYTES, _Outline, text_of
+
+
+def calm_results() -> ReportDocument:
+    """Return a good day: 23 of 23 orders linked, 41.20 USD earned, two lots open."""
+    document = calm_document()
+    live = document.modes[0].model_copy(update={"money": [money()]})
+    return document.model_copy(update={"modes": [live]})
+
+
+@pytest.fixture(scope="module")
+def rich() -> RenderedReport:
+    return render(results_document(), stage="prod")
+
+
+def story(report: RenderedReport, form: str) -> str:
+    return text_of(report) if form == "html" else " ".join(report.text.split())
+
+
+def test_the_subject_names_the_result_and_what_is_open() -> None:
+    assert (
+        render(calm_results(), stage="prod").subject == "OK · 23/23 linked · +41.20 USD · 2 open · 2 pending"
+    )
+
+
+def test_the_subject_of_a_quiet_period_still_counts_what_is_open() -> None:
+    none = Rate(part=0, whole=0)
+    rates = ModeRates(mode="live", expected=none, executed=none, signals=none)
+    mode = ModeReport(rates=rates, money=[money(total=money().total.model_copy(update={"n": 0}))])
+    report = render(empty_document().model_copy(update={"modes": [mode]}), stage="prod")
+    assert report.subject == "QUIET · no orders 12:00 to 18:00 · 2 open"
+    assert "Open, at the mark" in report.text
+
+
+def test_results_of_two_modes_and_of_two_currencies_are_never_added_up() -> None:
+    live, paper = results_document(), results_document("paper")
+    euro = money(currency="EUR", total=money().total.model_copy(update={"currency": "EUR"}))
+    first = live.modes[0].model_copy(update={"money": [money(), euro]})
+    report = render(live.model_copy(update={"modes": [first, *paper.modes]}), stage="prod")
+    for heading in ("RESULTS IN USD (live)", "RESULTS IN EUR (live)", "RESULTS IN USD (paper)"):
+        assert heading in report.text
+    assert "82.40" not in report.text
+
+
+@pytest.mark.parametrize("form", ["html", "text"])
+def test_both_parts_tell_what_trades_came_to(rich: RenderedReport, form: str) -> None:
+    told = story(rich, form)
+    for fact in (
+        "+41.20 USD", "64 episodes: 37 won, 27 lost", "−3.15 USD", "the oldest ETH-USD since 21 Nov 16:00",
+        "26 h", "no price known", "sell DOGE-USD for 118.40 USD on 22 Nov 17:30",
+        "2 lots with a fee for which no rate",
+        "−4.60 USD", "22 Nov 11:30 buy BTC-USD: linked", "58 % won (44 to 71 %)", "profit factor 2.86",
+        "n 180, n_eff 135", "indicative", "2 more with too few to say: 6 episodes, −3.00 USD",
+        "rsi.oversold 30 → 25; score_buy 2.5 → 3.5", "cooldown 31, max_orders 17",
+        "slippage median 0.04 %, worst 0.51 %", "the market: 2.1 %", "cannot say yet (needs about 190 more)",
+        "0.31 % (−1.40 to 2.02 %)", "23 parameter sets ever tried",
+    ):  # fmt: skip
+        assert fact in told
+
+
+def test_a_row_that_says_nothing_is_only_in_the_folded_line(rich: RenderedReport) -> None:
+    assert "few 0" not in rich.text
+    rows = list(csv.DictReader(io.StringIO(rich.csv["results.csv"])))
+    assert {"few 0", "roc_momo"} <= {row["group"] for row in rows}
+    assert rows[0]["net_pnl"] == "41.2"
+
+
+def test_a_set_is_called_by_its_label_or_its_difference_and_not_by_its_id(rich: RenderedReport) -> None:
+    assert "Trend, wide stops: +34.90 USD" in rich.text
+    assert "11111111" not in rich.text
+    assert "22222222" not in rich.text
+
+
+def test_without_verdicts_in_the_document_the_mail_has_none() -> None:
+    document = results_document()
+    mode = document.modes[0].model_copy(update={"comparisons": []})
+    report = render(document.model_copy(update={"modes": [mode], "trials": None}), stage="prod")
+    assert "SET AGAINST SET" not in report.text
+
+
+def test_only_better_and_worse_are_printed_as_said() -> None:
+    document = results_document()
+    better = comparison(verdict="better", words="better")
+    mode = document.modes[0].model_copy(update={"comparisons": [better, comparison()]})
+    html = render(document.model_copy(update={"modes": [mode]}), stage="prod").html
+    assert re.findall(r'<p class="said">(.*?)</p>', html) == ["better"]
+
+
+def test_results_that_lag_say_until_when_they_are_right() -> None:
+    lagging = Health(lots_as_of=END - timedelta(hours=1), lots_behind=True)
+    report = render(calm_results().model_copy(update={"health": lagging}), stage="prod")
+    assert "Results are as of 22 Nov 17:00" in report.text
+
+
+def test_a_strategy_that_stopped_running_is_a_reason_to_look() -> None:
+    stopped = Liveness(last_run_at=START - timedelta(hours=3))
+    report = render(empty_document().model_copy(update={"liveness": stopped}), stage="prod")
+    assert report.level == "look"
+    assert "No strategy has run since 22 Nov 09:00." in report.text
+    long_gone = Liveness(last_run_at=START - timedelta(days=30))
+    assert render(empty_document().model_copy(update={"liveness": long_gone}), stage="prod").level == "quiet"
+
+
+def test_signals_without_any_fill_are_a_reason_to_look() -> None:
+    none = Rate(part=0, whole=0)
+    rates = ModeRates(mode="live", expected=none, executed=none, signals=Rate(part=0, whole=5))
+    report = render(empty_document().model_copy(update={"modes": [ModeReport(rates=rates)]}), stage="prod")
+    assert "5 signals sent, and no fill came." in report.text
+
+
+@pytest.mark.parametrize(("seen", "stale", "level"), [(0, 14, "look"), (3, 11, "look"), (13, 1, "ok")])
+def test_a_market_without_new_candles_is_a_reason_to_look(seen: int, stale: int, level: str) -> None:
+    health = Health(runs=1, fills=1, last_run_seen=seen, last_run_skipped={"missing_last_bar": stale})
+    assert render(calm_results().model_copy(update={"health": health}), stage="prod").level == level
+
+
+def test_dead_letters_are_urgent_and_come_with_their_command() -> None:
+    report = render(calm_results(), stage="prod", dead_letters=4)
+    assert report.level == "act"
+    assert report.subject.startswith("ACT: 4 dead letters")
+    assert "$ linkage redrive" in report.text
+
+
+def test_the_html_with_results_is_small_well_formed_and_loads_nothing_from_outside(
+    rich: RenderedReport,
+) -> None:
+    for report in (rich, render(hostile_results_document(), stage="prod")):
+        outline = _Outline(report.html)
+        assert outline.open == []
+        assert len(report.html.encode()) < MAX_HTML_BYTES
+        assert set(re.findall(r'src="(.*?)"', report.html)) == {f"cid:{cid}" for cid in report.images}
+        assert not {"script", "iframe", "form", "object"} & set(outline.tags)
+
+
+def test_every_table_of_results_has_a_caption_and_scopes_and_every_picture_says_what_it_shows(
+    rich: RenderedReport,
+) -> None:
+    tables = re.findall(r"<table.*?</table>", rich.html, re.DOTALL)
+    for table in tables:
+        if 'role="presentation"' not in table:
+            assert "<caption>" in table
+            assert len(re.findall(r"<th\b", table)) == len(re.findall(r"<th [^>]*scope=", table))
+    alts = re.findall(r'<img [^>]*alt="(.*?)"', rich.html)
+    assert alts == ["Net P&amp;L in USD over the period: it ends at +41.20, its deepest fall was 22.00."]
+
+
+@pytest.fixture(scope="module")
+def hostile() -> list[RenderedReport]:
+    return [render(each, stage="prod") for each in (hostile_document(), hostile_results_document())]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_in_results_stay_text(hostile: list[RenderedReport], name: str) -> None:
+    for report in hostile:
+        assert not set(name) & set("<>&\"'") or name not in report.html
+        assert "\u202e" not in report.html + report.text
+        assert "\r" not in report.text
+        assert "\n" not in report.subject
+        assert len(report.subject) < 250
+
+
+def _pixels(png: bytes) -> tuple[int, int, bytes]:
+    """Return width, height and the unpacked pixels of a PNG."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    data, at = b"", 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        if kind == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        assert kind not in (b"tIME", b"tEXt")
+        at += 12 + length
+    return width, height, zlib.decompress(data)
+
+
+def test_the_chart_has_its_size_and_is_not_empty(rich: RenderedReport) -> None:
+    assert set(rich.images) == {"pnl-1"}
+    width, height, pixels = _pixels(rich.images["pnl-1"])
+    assert (width, height) == (WIDTH, HEIGHT)
+    assert len(set(pixels)) > 50
+    assert len(rich.images["pnl-1"]) < 150_000
+
+
+def test_the_same_curve_gives_the_same_bytes_and_another_one_others() -> None:
+    def drawn(last: str, currency: str = "USD") -> bytes:
+        curve = [CurvePoint(at=START, net_pnl=Decimal(0)), CurvePoint(at=END, net_pnl=Decimal(last))]
+        return pnl_chart(curve, until=END, currency=currency, zone=UTC)
+
+    assert drawn("5") == drawn("5")
+    assert drawn("5") != drawn("6")
+    assert drawn("5", "$\\frac{$") != drawn("5")
+
+
+def test_a_week_is_drawn_by_days_in_the_readers_zone() -> None:
+    curve = [CurvePoint(at=START + timedelta(days=day), net_pnl=Decimal(day)) for day in range(7)]
+    zones = (UTC, ZoneInfo("Asia/Tokyo"))
+    pictures = {pnl_chart(curve, until=curve[-1].at, currency="🦄", zone=zone) for zone in zones}
+    assert len(pictures) == 2
+
+
+def test_a_period_without_a_closed_episode_has_no_picture() -> None:
+    assert render(busy_document(), stage="prod").images == {}
