@@ -57,10 +57,10 @@ class SelectedMarket:
 
 
 def market_from(address: str, symbols: str = "*") -> MarketData:
-    """Return the market of ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
+    """Return the market that an address names.
 
     Args:
-        address: as above.
+        address: ``simulation:<seed>``, ``files:<folder>``, ``s3://bucket/prefix`` or ``ccxt:<exchange>``.
         symbols: which it shows, as in ``parse_universe``; a list does not matter here.
 
     Raises:
@@ -77,6 +77,13 @@ def _market(address: str) -> MarketData:
         return FileMarket(rest)
     if kind == "simulation" and rest.isdecimal():
         return SimulatedMarket(int(rest))
+    if kind == "s3":
+        from linkage.adapters import s3_market  # as with an exchange, most stages do without
+        from linkage.domain.candle_bucket import parse_candle_bucket
+        from linkage.runtime import aws
+
+        client = aws.client("s3", read_timeout=s3_market.READ_TIMEOUT)
+        return s3_market.S3Market(parse_candle_bucket(address), client)
     if kind == "ccxt" and rest:
         from linkage.adapters.ccxt_market import CcxtMarket  # imports a library that zips are without
 
