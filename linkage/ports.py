@@ -286,12 +286,18 @@ class SignalSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MailMessage:
-    """A mail, ready to be sent. Attachments are (file name, MIME type, bytes)."""
+    """A mail, ready to be sent.
+
+    Attributes:
+        attachments: (file name, MIME type, bytes).
+        images: PNG pictures that the HTML shows as ``cid:…``: (Content-ID, bytes).
+    """
 
     subject: str
     html: str
     text: str
     attachments: Sequence[tuple[str, str, bytes]] = ()
+    images: Sequence[tuple[str, bytes]] = ()
 
 
 class Mailer(Protocol):

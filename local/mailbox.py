@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -52,8 +53,12 @@ class Mail:
             sent_at=datetime.fromtimestamp(float(record["Timestamp"]), UTC),
         )
 
-    def as_message(self) -> EmailMessage:
-        """Return the mail as a message that any mail program opens."""
+    def as_message(self, images: Mapping[str, bytes] = MappingProxyType({})) -> EmailMessage:
+        """Return the mail as a message that any mail program opens.
+
+        Args:
+            images: PNG pictures that the HTML shows, by Content-ID; the emulator did not keep them.
+        """
         message = EmailMessage(policy=SMTP)
         message["Subject"] = " ".join(self.subject.split())
         message["From"] = self.sender
@@ -63,6 +68,12 @@ class Mail:
         message.set_content(self.text)
         if self.html:
             message.add_alternative(self.html, subtype="html")
+        page = message.get_body(("html",))
+        if page is not None:
+            for cid, png in images.items():
+                page.add_related(
+                    png, "image", "png", cid=f"<{cid}>", disposition="inline", filename=f"{cid}.png"
+                )
         return message
 
     def save(self, folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from functools import cache
@@ -87,6 +88,7 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     }
     if asked.return_bodies or not asked.send:
         reply.update(html=outcome.report.html, text=outcome.report.text, csv=dict(outcome.report.csv))
+        reply["images"] = {cid: base64.b64encode(png).decode() for cid, png in outcome.report.images.items()}
     return reply
 
 

@@ -69,7 +69,9 @@ def send_report(
     """
     document = ReportDocument.model_validate(reader.report(request.window))
     report = render(document, stage=stage, zone=zone, subject=request.subject)
-    message = MailMessage(report.subject, report.html, report.text, _attachments(report.csv))
+    message = MailMessage(
+        report.subject, report.html, report.text, _attachments(report.csv), list(report.images.items())
+    )
     period = ReportPeriod(request.name, request.window.start, request.window.end)
     sent, failed, repeated = [], [], 0
     for recipient in dict.fromkeys(address.strip() for address in request.recipients):

@@ -1,4 +1,4 @@
-"""Mail by SES v2, as a raw message: HTML and text as alternatives, files attached."""
+"""Mail by SES v2, as a raw message: HTML with its pictures and text as alternatives, files attached."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ class SesMailer:
         mail["List-Id"] = f"linkage reports <linkage.{address.rpartition('@')[2] or 'invalid'}>"
         mail.set_content(message.text, cte="quoted-printable")
         mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
+        page = mail.get_body(("html",))
+        if page is not None:
+            # The pictures belong to the HTML alone: related to it, inside the alternative.
+            for cid, png in message.images:
+                page.add_related(
+                    png, "image", "png", cid=f"<{cid}>", disposition="inline", filename=f"{cid}.png"
+                )
         for name, kind, content in message.attachments:
             main, _, sub = kind.partition("/")
             mail.add_attachment(content, maintype=main, subtype=sub, filename=name)

@@ -22,7 +22,7 @@ from local.cloud import LocalCloud
 from local.demo import foreign, sources
 from local.demo.foresight import Deployment
 from local.demo.market import Candles, prepare
-from local.demo.outcome import Summary, draft_of, judge, send_report, write_report, write_summary
+from local.demo.outcome import Summary, draft_of, images_of, judge, send_report, write_report, write_summary
 from local.demo.plan import Plan, make_plan
 from local.demo.replay import Counts, Replay
 from local.demo.stage import DemoError, Stage
@@ -156,7 +156,7 @@ class Demonstration:
         mails = [mail for mail in read_mailbox(stage.state) if RECIPIENT in mail.recipients]
         if not mails:
             raise DemoError("the report was sent, but no mail arrived in the local mailbox")
-        write_report(draft, report, mails[-1].as_message())
+        write_report(draft, report, mails[-1].as_message(images_of(report)))
         write_summary(draft, summary)
         return summary
 

@@ -124,3 +124,11 @@ def test_a_subject_with_a_line_break_cannot_add_a_header() -> None:
 def test_a_mail_without_html_has_one_body() -> None:
     message = Mail.from_emulator(a_record(BodyHtml=None)).as_message()
     assert message.get_content_type() == "text/plain"
+
+
+def test_pictures_that_the_emulator_dropped_go_back_to_the_html() -> None:
+    message = Mail.from_emulator(a_record(BodyHtml='<img src="cid:pnl-1">')).as_message({"pnl-1": b"png"})
+    (picture,) = (part for part in message.walk() if part.get_content_type() == "image/png")
+    assert (picture["Content-ID"], picture.get_payload(decode=True)) == ("<pnl-1>", b"png")
+    kinds = [part.get_content_type() for part in message.walk() if part.is_multipart()]
+    assert kinds == ["multipart/alternative", "multipart/related"]

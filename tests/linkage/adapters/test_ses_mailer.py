@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import email
+from dataclasses import replace
 from email import policy
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
+from functions.report.rendering.render import render
 from linkage.adapters.ses_mailer import SesMailer
 from linkage.domain.errors import DeliveryError, NotSentError
 from linkage.ports import MailMessage
+from tests.functions.report.documents import HOSTILE, calm_document
 from tests.support.clock import FrozenClock
 
 MESSAGE = MailMessage(
@@ -29,13 +32,18 @@ def client() -> Any:
     )
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+
+
 def mailer_of(client: Any) -> SesMailer:
     return SesMailer(
         client, sender="Linkage <bot@example.com>", configuration_set="linkage-test", clock=FrozenClock()
     )
 
 
-def sent_raw(client: Any, recipient: str = "ada@example.com") -> email.message.EmailMessage:
+def sent_raw(
+    client: Any, recipient: str = "ada@example.com", message: MailMessage = MESSAGE
+) -> email.message.EmailMessage:
     seen: list[bytes] = []
     client.meta.events.register(
         "provide-client-params.sesv2.SendEmail",
@@ -52,7 +60,7 @@ def sent_raw(client: Any, recipient: str = "ada@example.com") -> email.message.E
                 "ConfigurationSetName": "linkage-test",
             },
         )
-        assert mailer_of(client).send(MESSAGE, recipient=recipient) == "m-1"
+        assert mailer_of(client).send(message, recipient=recipient) == "m-1"
     return email.message_from_bytes(seen[0], policy=policy.default)
 
 
@@ -64,6 +72,32 @@ def test_a_mail_has_text_html_and_files_in_the_right_places(client: Any) -> None
     assert mail.get_body(("plain",)).get_content().strip() == MESSAGE.text  # type: ignore[union-attr]
     assert mail.get_body(("html",)).get_content().strip() == MESSAGE.html  # type: ignore[union-attr]
     assert (attachment.get_filename(), attachment.get_content_type()) == ("rates.csv", "text/csv")
+
+
+def test_a_picture_is_related_to_the_html_and_shown_inside_it(client: Any) -> None:
+    mail = sent_raw(client, message=replace(MESSAGE, images=[("pnl-1", PNG)]))
+    assert mail.get_content_type() == "multipart/mixed"
+    body, attachment = mail.iter_parts()
+    assert body.get_content_type() == "multipart/alternative"
+    text, page = body.iter_parts()
+    assert (text.get_content_type(), page.get_content_type()) == ("text/plain", "multipart/related")
+    html, picture = page.iter_parts()
+    assert html.get_content_type() == "text/html"
+    assert (picture["Content-ID"], picture.get_content_type()) == ("<pnl-1>", "image/png")
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_content() == PNG
+    assert attachment.get_content_disposition() == "attachment"
+    boundaries = [part.get_boundary() for part in mail.walk() if part.is_multipart()]
+    assert len(set(boundaries)) == 3
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_in_a_subject_becomes_a_header(client: Any, name: str) -> None:
+    report = render(calm_document(), stage="prod", subject=name)
+    mail = sent_raw(client, message=replace(MESSAGE, subject=report.subject))
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == report.subject
+    assert mail.defects == []
 
 
 def test_a_mail_names_one_recipient_and_a_way_out(client: Any) -> None:

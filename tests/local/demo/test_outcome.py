@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import json
@@ -114,8 +115,15 @@ def test_the_saved_mail_has_the_files_that_the_emulator_dropped(tmp_path: Path) 
     mail = EmailMessage()
     mail.set_content("text")
     mail.add_alternative("<p>html</p>", subtype="html")
-    report = {"html": "<p>html</p>", "text": "text", "csv": {"orders.csv": "a,b\r\n1,2\r\n"}}
+    report = {
+        "html": '<p>html</p><img src="cid:pnl-1">',
+        "text": "text",
+        "csv": {"orders.csv": "a,b\r\n1,2\r\n"},
+        "images": {"pnl-1": base64.b64encode(b"png").decode()},
+    }
     write_report(tmp_path, report, mail)
+    assert (tmp_path / "pnl-1.png").read_bytes() == b"png"
+    assert 'src="pnl-1.png"' in (tmp_path / "report.html").read_text()
     saved = email.message_from_bytes((tmp_path / "report.eml").read_bytes(), policy=email.policy.default)
     assert [part.get_filename() for part in saved.iter_attachments()] == ["orders.csv"]
     assert (tmp_path / "orders.csv").read_bytes() == b"a,b\r\n1,2\r\n"
