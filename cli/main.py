@@ -23,6 +23,7 @@ import cli.quarantine
 import cli.repair
 import cli.report
 import cli.secret
+import cli.smoke
 import cli.sql
 import cli.switch
 import cli.trace
@@ -99,6 +100,7 @@ cli.sql.register(app)
 cli.events.register(app)
 cli.repair.register(app)
 cli.backtest.register(app)
+cli.smoke.register(app)
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ OUTPUTS = {
     "TableName",
     "FillsQueueUrl",
     "FillsDlqUrl",
+    "ScheduleDlqUrl",
     "SecretArn",
     "ParametersName",
     "SighookFunction",

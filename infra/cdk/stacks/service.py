@@ -467,6 +467,7 @@ class ServiceStack(Stack):
             "TableName": data.table.table_name,
             "FillsQueueUrl": data.fills.queue.queue_url,
             "FillsDlqUrl": data.fills.dead_letters.queue_url,
+            "ScheduleDlqUrl": data.schedule_dead_letters.queue_url,
             "SecretArn": data.webhook_keys.arn,
             "ParametersName": self.parameters.parameter_name,
         }
