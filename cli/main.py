@@ -17,6 +17,7 @@ import cli.backtest
 import cli.bot
 import cli.deploy
 import cli.events
+import cli.export
 import cli.local
 import cli.params
 import cli.quarantine
@@ -95,6 +96,7 @@ app.add_typer(cli.secret.app, name="secret")
 app.add_typer(cli.quarantine.app, name="quarantine")
 cli.deploy.register(app)
 cli.report.register(app)
+cli.export.register(app)
 cli.trace.register(app)
 cli.sql.register(app)
 cli.events.register(app)

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Annotated, Any
 
 import typer
 
 from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
+from cli.parquet import write_parquet
+from cli.period import FromOption, HoursOption, UntilOption, period_of
+from cli.tables import TABLE_COLUMNS, print_tables, table_rows, tables_csv
 from linkage.contracts.report import ModeRates, Rate, RatesDocument
-from linkage.domain.times import iso_utc
 
-HoursOption = Annotated[float | None, typer.Option("--hours", help="The last so many hours.")]
-FromOption = Annotated[
-    datetime | None, typer.Option("--from", help="Begin of the period, e.g. 2026-11-22T12:00 (UTC).")
-]
-UntilOption = Annotated[datetime | None, typer.Option("--until", help="End of the period; now when absent.")]
 
-DEFAULT_HOURS = 6.0
+class Format(StrEnum):
+    """How a report is shown or written. CSV and Parquet hold its tables of results, a row for each group."""
+
+    TEXT = "text"
+    HTML = "html"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Group(StrEnum):
+    """What results can be grouped by."""
+
+    SNAPSHOT = "snapshot"
+    TRIGGER = "trigger"
+    ARM = "arm"
+    BOT = "bot"
+    STRATEGY = "strategy"
+    SYMBOL = "symbol"
+    SCORE = "score"
+    EXIT = "exit"
+    PARAMS_HASH = "params_hash"
+    HOUR = "hour"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +61,7 @@ def rate(
     as_json: JsonOption = False,
 ) -> None:
     """Show the three rates. Exit code 1 when an order is lost or in conflict."""
-    period = _period(hours, since, until, now=datetime.now(UTC))
+    period = period_of(hours, since, until, now=datetime.now(UTC))
     reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "rates", **period})
     document = RatesDocument.model_validate(reply["result"])
     if as_json:
@@ -57,35 +80,104 @@ def report(
     hours: HoursOption = None,
     since: FromOption = None,
     until: UntilOption = None,
+    by: Annotated[
+        list[Group] | None, typer.Option("--by", help="Results by this; repeatable. Not in HTML.")
+    ] = None,
+    form: Annotated[Format | None, typer.Option("--format", help="What to print or write.")] = None,
     send: Annotated[bool, typer.Option("--send", help="Mail it. Without this nothing is mailed.")] = False,
     to: Annotated[
         list[str] | None, typer.Option("--to", help="A recipient, instead of the stage's own; repeatable.")
     ] = None,
     subject: Annotated[str | None, typer.Option("--subject", help="Instead of the report's own.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for report.html, report.txt and the CSV files.")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write it there: with --format a file, else a folder for HTML, text and the CSV files.",
+        ),
     ] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a period's report; with --send, mail it too. Exit code 1 when there is something to do."""
     if to and not send:
         raise CommandError("--to needs --send; without it nothing is mailed")
+    if as_json and form not in (None, Format.JSON):
+        raise CommandError(f"--json and --format {form} contradict each other")
+    if by and form is Format.HTML:
+        raise CommandError("--by is for text, json, csv and parquet; the HTML has the tables of the mail")
+    if form is Format.PARQUET and out is None:
+        raise CommandError("--format parquet needs --out: it is a file")
     cloud = cloud_of(context)
-    period = _period(hours, since, until, now=datetime.now(UTC))
+    period = period_of(hours, since, until, now=datetime.now(UTC))
     reply = _request(cloud, period, send=send, recipients=to, subject=subject)
-    files = save(reply, out) if out is not None else []
-    if as_json:
-        document = cloud.invoke("ReadLedgerFunction", {"op": "report", **period})["result"]
-        mail = {name: reply[name] for name in ("sent", "already_sent", "subject", "level")}
-        print_json({**mail, "files": [str(path) for path in files], "report": document})
-    else:
-        typer.echo(reply["text"], nl=False)
-        for path in files:
-            say(f"Wrote {path}")
-        if send:
-            say(_sent_words(reply))
+    chosen = form or (Format.JSON if as_json else Format.TEXT)
+    document = _document(cloud, period, by) if by or chosen not in (Format.TEXT, Format.HTML) else None
+    files = list(save(reply, out)) if out is not None and form is None else []
+    if out is not None and form is not None:
+        files = [_write(out, form, reply, document)]
+    elif form is None or out is None:
+        _print(chosen, reply, document, files)
+    if browse:
+        typer.launch(str(_page(reply, files)))
+    for path in files:
+        say(f"Wrote {path}")
+    if send:
+        say(_sent_words(reply))
     if reply["level"] == "act":
         raise typer.Exit(PROBLEM)
+
+
+def _document(cloud: Cloud, period: Mapping[str, str], by: Sequence[Group] | None) -> Mapping[str, Any]:
+    payload: dict[str, object] = {"op": "report", **period}
+    if by:
+        payload["by"] = [group.value for group in by]
+    document: Mapping[str, Any] = cloud.invoke("ReadLedgerFunction", payload)["result"]
+    return document
+
+
+def _print(
+    form: Format, reply: Mapping[str, Any], document: Mapping[str, Any] | None, files: Sequence[Path]
+) -> None:
+    if form is Format.JSON:
+        mail = {name: reply[name] for name in ("sent", "already_sent", "subject", "level")}
+        print_json({**mail, "files": [str(path) for path in files], "report": document})
+    elif form is Format.HTML:
+        typer.echo(reply["html"], nl=False)
+    elif form is Format.CSV:
+        typer.echo(tables_csv(document or {}), nl=False)
+    else:
+        typer.echo(reply["text"], nl=False)
+        if document is not None:
+            print_tables(document)
+
+
+def _write(out: Path, form: Format, reply: Mapping[str, Any], document: Mapping[str, Any] | None) -> Path:
+    """Write one file: under its own name, or as ``report`` in the folder that is there."""
+    suffix = "txt" if form is Format.TEXT else form.value
+    path = out / f"report.{suffix}" if out.is_dir() else out
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form is Format.PARQUET:
+        write_parquet(path, TABLE_COLUMNS, iter([list(table_rows(document or {}))]))
+        return path
+    if form is Format.JSON:
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    elif form is Format.CSV:
+        text = tables_csv(document or {})
+    else:
+        text = reply["html"] if form is Format.HTML else reply["text"]
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def _page(reply: Mapping[str, Any], files: Sequence[Path]) -> Path:
+    """Return the HTML as a file: the one that was written, else a temporary one."""
+    written = next((path for path in files if path.suffix == ".html"), None)
+    if written is not None:
+        return written
+    path = Path(mkdtemp(prefix="linkage-")) / "report.html"
+    path.write_text(reply["html"], encoding="utf-8")
+    return path
 
 
 def verify(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -106,8 +198,15 @@ def verify(context: typer.Context, as_json: JsonOption = False) -> None:
 def save(reply: Mapping[str, Any], folder: Path) -> Sequence[Path]:
     """Write a report's HTML, text and CSV files into a folder, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {"report.html": reply["html"], "report.txt": reply["text"], **reply["csv"]}
+    html = reply["html"]
     paths = []
+    for cid, text in reply.get("images", {}).items():
+        # A browser knows no Content-ID: beside the page the picture is a file.
+        picture = folder / f"{Path(cid).name}.png"
+        picture.write_bytes(base64.b64decode(text))
+        html = html.replace(f'src="cid:{cid}"', f'src="{picture.name}"')
+        paths.append(picture)
+    contents = {"report.html": html, "report.txt": reply["text"], **reply["csv"]}
     for name, text in contents.items():
         path = folder / Path(name).name
         path.write_text(text, encoding="utf-8", newline="")
@@ -130,30 +229,6 @@ def _request(
         payload["subject"] = subject
     reply: Mapping[str, Any] = cloud.invoke("SendReportFunction", payload)
     return reply
-
-
-def _period(
-    hours: float | None, since: datetime | None, until: datetime | None, *, now: datetime
-) -> dict[str, str]:
-    if hours is not None and since is not None:
-        raise CommandError("--hours and --from are two ways to say the same; give one of them")
-    if hours is not None and hours <= 0:
-        raise CommandError("--hours must be more than 0")
-    end = now if until is None else _utc(until)
-    try:
-        start = end - timedelta(hours=DEFAULT_HOURS if hours is None else hours)
-    except OverflowError:
-        raise CommandError("--hours is beyond all calendars") from None
-    if since is not None:
-        start = _utc(since)
-    if start >= end:
-        raise CommandError("the period must begin before it ends")
-    return {"start": iso_utc(start), "end": iso_utc(end)}
-
-
-def _utc(moment: datetime) -> datetime:
-    """Return an aware time: what names no zone is UTC, as the help says."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _print_rates(rates: ModeRates) -> None:

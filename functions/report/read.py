@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from linkage.domain.times import parse_utc
 from linkage.runtime.observability import make_logger
 
 SERVICE = "read_ledger"
-OPS = ("rates", "report", "trace", "verify", "quarantine", "quarantined")
+OPS = ("rates", "report", "export_columns", "export", "trace", "verify", "quarantine", "quarantined")
 
 
 @cache
@@ -43,7 +44,8 @@ def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answer one question about the ledger.
 
     ``{"op": "rates", "start", "end"}``, ``{"op": "report", "start", "end", "by"?: ["snapshot", …],
-    "verdicts"?: true}``, ``{"op": "trace", "id"}``, ``{"op": "verify"}``,
+    "verdicts"?: true}``, ``{"op": "export_columns", "start", "end"}``, ``{"op": "export", "start", "end",
+    "after"?: [time, number]}`` for one page of closed lots, ``{"op": "trace", "id"}``, ``{"op": "verify"}``,
     ``{"op": "quarantine", "resolved"?: true}`` or ``{"op": "quarantined", "id"}``.
 
     Every failure is raised: a caller must never take an outage for an empty ledger.
@@ -55,6 +57,10 @@ def read_ledger(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         result = reader.rates(_window(event))
     elif op == "report":
         result = reader.report(_window(event), by=_texts(event, "by"), verdicts=event.get("verdicts") is True)
+    elif op == "export_columns":
+        result = reader.export_columns(_window(event))
+    elif op == "export":
+        result = reader.export(_window(event), _cursor(event))
     elif op == "trace":
         result = reader.trace(_text(event, "id"))
     elif op == "verify":
@@ -88,6 +94,15 @@ def _text(event: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(f"{field} is required", field)
     return value
+
+
+def _cursor(event: Mapping[str, Any]) -> tuple[datetime, int] | None:
+    after = event.get("after")
+    if after is None:
+        return None
+    if not (isinstance(after, list) and len(after) == 2):
+        raise InvalidInputError("after has to be what the page before said", "after")
+    return _time({"after": after[0]}, "after"), _number({"after": after[1]}, "after")
 
 
 def _texts(event: Mapping[str, Any], field: str) -> list[str] | None:

@@ -18,7 +18,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from linkage.adapters import postgres_report, postgres_verify
+from linkage.adapters import postgres_export, postgres_report, postgres_verify
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.contracts.performance import MAIL_TABLES, TABLES, By
 from linkage.domain.canonical import normalise_decimal
@@ -66,6 +66,18 @@ class PostgresLedgerReader:
         """
         read = partial(postgres_report.report, window=window, by=_tables(by), verdicts=verdicts)
         return self._read(read)
+
+    def export_columns(self, window: Window) -> Mapping[str, object]:
+        """Return how many lots were closed in a window, and what sets and indicators have; see the module."""
+        found: dict[str, object] = json_ready(self._read(partial(postgres_export.columns, window=window)))
+        return found
+
+    def export(self, window: Window, after: tuple[datetime, int] | None = None) -> Mapping[str, object]:
+        """Return the next page of lots that were closed in a window, JSON-ready; see the module."""
+        found: dict[str, object] = json_ready(
+            self._read(partial(postgres_export.page, window=window, after=after))
+        )
+        return found
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:
         """Return the whole story of the orders and signals with this id; None when there is nothing.

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.cloud import Cloud, Options
 from cli.main import app
-from functions.report.rendering.render import render
+from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
 from linkage.domain.times import parse_utc
 from tests.functions.report.documents import busy_document, calm_document
+from tests.functions.report.results import results_document
 
 FROM = ["--from", "2026-11-22T12:00", "--until", "2026-11-22T18:00"]
+
+
+@cache
+def rendered(document: str, subject: str | None) -> RenderedReport:
+    """Return a report in all its forms; the same few are asked for again and again."""
+    return render(ReportDocument.model_validate_json(document), stage="prod", subject=subject)
 
 
 class ReportCloud(Cloud):
@@ -44,7 +54,7 @@ class ReportCloud(Cloud):
         return {"ok": True, "result": result}
 
     def _send_report(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        report = render(self.document, stage="prod", subject=payload.get("subject"))
+        report = rendered(self.document.model_dump_json(), payload.get("subject"))
         recipients = payload.get("recipients", ["owner@example.com"])
         return {
             "sent": [f"message to {recipient}" for recipient in recipients] if payload["send"] else [],
@@ -144,7 +154,7 @@ def test_subject_replaces_the_reports_own(cloud: ReportCloud) -> None:
 def test_out_writes_every_file_into_a_folder(cloud: ReportCloud, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
     result = run(cloud, "report", "--out", str(folder))
-    names = {"report.html", "report.txt", "rates.csv", "orders.csv", "parameter_sets.csv"}
+    names = {"report.html", "report.txt", "rates.csv", "orders.csv", "parameter_sets.csv", "results.csv"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
     assert "report.html" in result.stderr
@@ -203,6 +213,98 @@ def test_verify_is_1_when_an_invariant_is_broken(cloud: ReportCloud) -> None:
     result = run(cloud, "verify")
     assert result.exit_code == 1
     assert "1: o-1" in result.stdout
+
+
+def with_results(cloud: ReportCloud) -> ReportCloud:
+    cloud.document = results_document()
+    return cloud
+
+
+def test_by_names_the_tables_and_prints_them(cloud: ReportCloud) -> None:
+    result = run(with_results(cloud), "report", "--by", "trigger", "--by", "arm")
+    assert cloud.payload("ReadLedgerFunction")["by"] == ["trigger", "arm"]
+    assert "by trigger" in result.stdout
+    assert "roc_momo" in result.stdout
+    assert "too few to say" in result.stdout
+
+
+def test_by_something_unknown_is_a_usage_error(cloud: ReportCloud) -> None:
+    result = run(cloud, "report", "--by", "colour")
+    assert (result.exit_code, cloud.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("html", "<!doctype html>"), ("json", "{"), ("csv", "mode,by,group"), ("text", "[")],
+)
+def test_format_says_what_is_printed(cloud: ReportCloud, form: str, begins: str) -> None:
+    printed = run(with_results(cloud), "report", "--format", form).stdout
+    assert printed.startswith(begins) or form == "text"
+    assert ("<html" in printed) == (form == "html")
+
+
+@pytest.mark.parametrize("form", ["html", "text", "json", "csv", "parquet"])
+def test_format_and_out_write_one_file(cloud: ReportCloud, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "deep" / f"mine.{form}"
+    result = run(with_results(cloud), "report", "--format", form, "--out", str(path))
+    assert path.stat().st_size > 100
+    assert result.stdout == ""
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_format_into_a_folder_that_is_there_takes_the_usual_name(cloud: ReportCloud, tmp_path: Path) -> None:
+    run(with_results(cloud), "report", "--format", "csv", "--out", str(tmp_path))
+    assert [each.name for each in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_csv_and_parquet_hold_a_row_for_each_group(cloud: ReportCloud, tmp_path: Path) -> None:
+    for form in ("csv", "parquet"):
+        run(with_results(cloud), "report", "--format", form, "--out", str(tmp_path))
+    frame = polars.read_parquet(tmp_path / "report.parquet")
+    rows = list(csv.DictReader((tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["group"] for row in rows] == frame["group"].to_list()
+    momentum = frame.filter((polars.col("by") == "trigger") & (polars.col("group") == "roc_momo"))
+    assert momentum.select("n", "net_pnl", "win_rate_low", "drawdown").rows() == [(120, 30.0, 0.44, 22.4)]
+    assert next(row for row in rows if row["group"] == "roc_momo")["net_pnl"] == "30"
+
+
+def test_open_shows_the_html_that_was_written(
+    cloud: ReportCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("typer.launch", shown.append)
+    run(cloud, "report", "--out", str(tmp_path))
+    assert shown == []
+    run(cloud, "report", "--out", str(tmp_path), "--open")
+    run(cloud, "report", "--open")
+    assert shown[0] == str(tmp_path / "report.html")
+    assert Path(shown[1]).read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("form", ["html", "text", "json", "csv"])
+def test_no_format_mails_without_send_and_each_does_with_it(cloud: ReportCloud, form: str) -> None:
+    run(with_results(cloud), "report", "--format", form)
+    run(cloud, "report", "--format", form, "--send", "--to", "ada@example.com")
+    sent = [payload for name, payload in cloud.asked if name == "SendReportFunction"]
+    assert [payload["send"] for payload in sent] == [False, True]
+    assert sent[1]["recipients"] == ["ada@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "parquet"], "needs --out"),
+        (["--format", "csv", "--json"], "contradict"),
+        (["--format", "html", "--by", "arm"], "--by is for"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_a_usage_error(
+    cloud: ReportCloud, arguments: list[str], words: str
+) -> None:
+    result = run(cloud, "report", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert cloud.asked == []
 
 
 STORY: dict[str, Any] = {

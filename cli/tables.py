@@ -1,0 +1,80 @@
+"""The tables of results of a report: on the screen, and as rows for a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cli.csv_file import write_rows
+from cli.output import print_table
+from linkage.contracts.performance import PerformanceRow
+
+_FIGURES = {
+    "n": "number", "n_eff": "number", "standing": "text", "more_needed": "number", "wins": "number",
+    "losses": "number", "even": "number", "net_pnl": "number", "gross_profit": "number",
+    "gross_loss": "number", "win_rate": "number", "profit_factor": "number", "expectancy": "number",
+    "unit_return": "number", "r_multiple": "number", "n_r": "number", "sharpe": "number",
+    "sharpe_above_zero": "number", "holding_mean_seconds": "number", "holding_median_seconds": "number",
+    "slippage": "number", "n_slippage": "number", "delay_seconds": "number", "n_delay": "number",
+    "fees_incomplete": "number", "mixed": "number",
+}  # fmt: skip
+_INTERVALS = ("win_rate", "expectancy", "unit_return")
+
+TABLE_COLUMNS: Mapping[str, str] = {
+    "mode": "text", "by": "text", "group": "text", "name": "text", "currency": "text", **_FIGURES,
+    **{f"{name}_{end}": "number" for name in _INTERVALS for end in ("low", "high")},
+    "drawdown": "number", "drawdown_share": "number", "open_n": "number", "open_pnl": "number",
+    "open_unmarked": "number", "open_oldest_seconds": "number",
+}  # fmt: skip
+
+
+def table_rows(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield one row for each mode, table and group of a report document."""
+    for mode in document.get("modes", []):
+        for table in mode["tables"]:
+            for row in table["rows"]:
+                yield {"mode": mode["rates"]["mode"], "by": table["by"], **_flat(row)}
+
+
+def tables_csv(document: Mapping[str, Any]) -> str:
+    """Return the tables of a report document as CSV."""
+    buffer = io.StringIO()
+    write_rows(buffer, list(TABLE_COLUMNS), table_rows(document))
+    return buffer.getvalue()
+
+
+def print_tables(document: Mapping[str, Any]) -> None:
+    """Print the tables of a report document; what says nothing says so."""
+    for mode in document.get("modes", []):
+        for table in mode["tables"]:
+            rows = [PerformanceRow.model_validate(row) for row in table["rows"]]
+            print_table(
+                (table["by"], "currency", "n", "net P&L", "win rate", "per trade", "open", "open P&L", ""),
+                [_line(row) for row in rows],
+                title=f"mode {mode['rates']['mode']}, by {table['by']}",
+            )
+
+
+def _line(row: PerformanceRow) -> tuple[object, ...]:
+    return (
+        row.name or row.group, row.currency, row.n, f"{row.net_pnl:+.2f}",
+        None if row.win_rate is None else f"{row.win_rate:.0%}",
+        None if row.unit_return is None else f"{row.unit_return:+.2%}", row.open.n,
+        f"{row.open.pnl_at_mark:+.2f}",
+        row.standing if not row.more_needed else f"{row.standing}, about {row.more_needed} more needed",
+    )  # fmt: skip
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: row.get(name) for name in ("group", "name", "currency", *_FIGURES)}
+    for name in _INTERVALS:
+        interval = row.get(f"{name}_interval") or {}
+        found |= {f"{name}_{end}": interval.get(end) for end in ("low", "high")}
+    still_open = row["open"]
+    found |= {
+        "drawdown": row["drawdown"]["amount"], "drawdown_share": row["drawdown"]["share"],
+        "open_n": still_open["n"], "open_pnl": still_open["pnl_at_mark"],
+        "open_unmarked": still_open["unmarked"], "open_oldest_seconds": still_open["oldest_seconds"],
+    }  # fmt: skip
+    return found
