@@ -399,6 +399,7 @@ def the_api_is_throttled_and_its_log_has_no_path(assembly: Assembly) -> None:
         "POST /v1/fills/{source}",
         "POST /v1/snapshots",
         "GET /health",
+        "$default",
     }
 
 

@@ -23,6 +23,9 @@ ROUTES = (
     "GET /health",
 )
 
+# What fits no route gets the function's own answer, a problem document. It shares the routes' throttle.
+ANY_OTHER = "$default"
+
 # $context.path is not among them: a path can hold a bot's token.
 ACCESS_LOG = {
     "request_id": "$context.requestId",
@@ -94,12 +97,14 @@ class SignalApi(Construct):
             payload_format_version="2.0",
             timeout_in_millis=29_000,
         )
+        names = {ANY_OTHER: "AnyOther"}
         for route_key in ROUTES:
             method, path = route_key.split(" ")
-            name = "".join(part.strip("{}").title() for part in path.split("/"))
+            names[route_key] = method.title() + "".join(part.strip("{}").title() for part in path.split("/"))
+        for route_key, name in names.items():
             route = apigateway.CfnRoute(
                 self,
-                f"{method.title()}{name}",
+                name,
                 api_id=self.api.ref,
                 route_key=route_key,
                 target=f"integrations/{integration.ref}",
