@@ -14,7 +14,7 @@ class SighookSettings(Settings):
         webhook_url: base URL of the API, without a trailing slash.
         secret_id: Secrets Manager id of ``{"webhook_keys": ["whsec_…", …]}``; the first one signs.
         parameters_name: SSM parameter with the strategy's TOML or JSON document; may be absent there.
-        market: ``simulation:<seed>``, ``files:<folder>`` or ``ccxt:<exchange>``.
+        market: ``simulation:<seed>``, ``files:<folder>``, ``s3://bucket/prefix`` or ``ccxt:<exchange>``.
         strategy: import path of the strategy, ``package.module:OBJECT``; its package is in the zip.
         symbols: comma-separated BASE-QUOTE; ``*`` for all that the market has; ``quote:USDT`` for those of a
             quote currency; ``quote:USDT top:50`` for the most traded of these (an exchange only).

@@ -38,7 +38,7 @@ RDS_AUTHORITIES_NAME = "rds-ca.pem"
 # zips, which a cold start unpacks, are a third smaller.
 AWS_SERVICES = ("dynamodb", "lambda", "rds", "secretsmanager", "sesv2", "sqs", "ssm", "sts")
 
-# Part of every hash: a change of the way zips are made changes the zips.
+# A change of the way zips are made changes the zips.
 RECIPE = f"3 {' '.join(AWS_SERVICES)}"
 
 _LEFT_OUT = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
@@ -58,6 +58,7 @@ class Bundle:
         folders: what it needs besides.
         packages: import names of packages that it needs besides, wherever they are: a user's strategy.
         database: it talks to PostgreSQL, and must know the authorities of RDS.
+        services: what it calls in AWS besides ``AWS_SERVICES``.
     """
 
     group: str
@@ -65,6 +66,12 @@ class Bundle:
     folders: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     database: bool = False
+    services: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> str:
+        """How it is made: a part of every hash."""
+        return f"{RECIPE} {' '.join(self.services)}".rstrip()
 
     @property
     def lock(self) -> Path:
@@ -86,10 +93,16 @@ BUNDLES = {
 }
 
 
-# Where the market is an exchange; CCXT is as large as all the rest, so other stages do without.
+# What reads candles, where the market is an exchange: CCXT is as large as all the rest.
 EXCHANGE_BUNDLES = {
     "sighook": Bundle("sighook-exchange", "sighook"),
     "broker": Bundle("broker-exchange", "broker"),
+}
+
+# And where it is candle files: the reader of Parquet is nearly as large as all the rest.
+CANDLES_BUNDLES = {
+    "sighook": Bundle("sighook-candles", "sighook", services=("s3",)),
+    "broker": Bundle("broker-candles", "broker", services=("s3",)),
 }
 
 
@@ -167,7 +180,7 @@ def package_files(bundle: Bundle) -> Iterator[tuple[Path, Path]]:
 
 def bundle_hash(bundle: Bundle, target: Target) -> str:
     """Return a hash over exactly what goes into a zip: files by path and content, and the lock."""
-    digest = hashlib.sha256(f"{RECIPE}\n{target.name}\n".encode())
+    digest = hashlib.sha256(f"{bundle.recipe}\n{target.name}\n".encode())
     for relative in source_files(bundle):
         _add(digest, relative.as_posix(), (ROOT / relative).read_bytes())
     for source, relative in package_files(bundle):
@@ -248,7 +261,9 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
     Raises:
         BundlingError: as in ``build``.
     """
-    key = hashlib.sha256(f"{RECIPE}\n{target.name}\n".encode() + bundle.lock.read_bytes()).hexdigest()[:16]
+    key = hashlib.sha256(f"{bundle.recipe}\n{target.name}\n".encode() + bundle.lock.read_bytes()).hexdigest()[
+        :16
+    ]
     folder = CACHE / f"{bundle.group}-{target.name}-{key}"
     if folder.is_dir():
         return folder
@@ -256,7 +271,7 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
         draft = Path(scratch) / "tree"
         _install(bundle, target, draft)
-        _tidy(draft)
+        _tidy(draft, {*AWS_SERVICES, *bundle.services})
         if target.compiler:
             _compile(target.compiler, draft, ["."])
         try:
@@ -308,7 +323,7 @@ def _install(bundle: Bundle, target: Target, folder: Path) -> None:
         raise BundlingError(f"zip {bundle.group} for {target.name}: {done.stderr.strip()[-2000:]}")
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, services: set[str]) -> None:
     """Remove what no function uses, and what differs from one installation to the next."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
@@ -319,7 +334,7 @@ def _tidy(folder: Path) -> None:
         for found in sorted(folder.rglob(pattern)):
             found.unlink()
     for service in (folder / "botocore" / "data").iterdir():
-        if service.is_dir() and service.name not in AWS_SERVICES:
+        if service.is_dir() and service.name not in services:
             shutil.rmtree(service)
     for metadata in folder.glob("*.dist-info"):
         for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"):

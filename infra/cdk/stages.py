@@ -8,12 +8,15 @@ database, the emulator's address) or to one account (addresses of people) come f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from functions.sighook.settings import REFERENCE_STRATEGY
 from infra.cdk.strategies import StrategyError, check_strategy
+from linkage.domain.candle_bucket import CandleBucket, parse_candle_bucket
+from linkage.domain.errors import ConfigurationError
 
 StageName = Literal["local", "dev", "prod"]
 STAGE_NAMES: tuple[StageName, ...] = ("local", "dev", "prod")
@@ -71,7 +74,38 @@ class Schedules:
     sweep: str = "cron(7/15 * * * ? *)"
     maintain: str = "cron(3/15 * * * ? *)"
     redrive: str = "cron(11/15 * * * ? *)"
-    report: str = "cron(0 0/6 * * ? *)"
+
+
+SendWhen = Literal["always", "activity", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that is mailed by the clock.
+
+    Attributes:
+        schedule: in EventBridge Scheduler's syntax, UTC.
+        hours: length of its period; whole days begin at midnight of ``report_timezone``.
+        send_when: ``always``, ``activity`` (not when nothing happened) or ``problem`` (only when there is
+            something to do or to look at).
+        recipients: who gets it; the stage's when nobody is named.
+        verdicts: with what can be said of one parameter set against another.
+    """
+
+    schedule: str
+    hours: int
+    send_when: SendWhen = "always"
+    recipients: tuple[str, ...] = ()
+    verdicts: bool = False
+
+
+DAILY = Report("cron(20 6 * * ? *)", 24)
+WEEKLY = Report("cron(40 6 ? * MON *)", 168, verdicts=True)
+REPORTS: Mapping[str, Report] = {
+    "linkage": Report("cron(0 0/6 * * ? *)", 6),
+    "daily": DAILY,
+    "weekly": WEEKLY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +139,12 @@ class Alarms:
         unarchived_seconds: age of the oldest hot item that PostgreSQL does not have.
         fills_age_seconds: age of the oldest fill in the queue.
         turned_away: requests answered 4xx (429 among them) in five minutes.
-        report_hours: no report for so long is an alarm.
     """
 
     linkage_rate_percent: float = 90
     unarchived_seconds: int = 3600
     fills_age_seconds: int = 900
     turned_away: int = 50
-    report_hours: int = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +154,8 @@ class Stage:
     Attributes:
         name: part of every stack's and function's name.
         strategy: import path of the strategy, ``package.module:OBJECT``; its package goes into the zip.
-        market, symbols: what the strategy trades, as in sighook's settings.
+        market, symbols: what the strategy trades, as in sighook's settings. Whoever reads a bucket's candles
+            gets the right to.
         max_suppressed_per_run: how many signals that a guardrail held back one run publishes; 0 for none.
         venue, account, mode: of the first-party bot.
         broker: whether the paper broker executes our signals.
@@ -132,6 +165,7 @@ class Stage:
         import_sender: the SES identity of ``sender`` exists already (an address, or its domain).
         mail_sandbox: SES checks permission on the recipients' identities too.
         recipients: who gets reports; the sender when nobody else is named.
+        reports: which reports are mailed when, by name.
         report_timezone: IANA zone of the times in the mail.
         alarm_recipients: who is mailed by alarms.
         api_rate, api_burst: requests per second that the API lets through, sized so that a service
@@ -162,6 +196,7 @@ class Stage:
     import_sender: bool = False
     mail_sandbox: bool = True
     recipients: tuple[str, ...] = ()
+    reports: Mapping[str, Report] = field(default_factory=lambda: REPORTS)
     report_timezone: str = "UTC"
     alarm_recipients: tuple[str, ...] = ()
     api_rate: int = 50
@@ -175,6 +210,32 @@ class Stage:
     def on_exchange(self) -> bool:
         """Tell whether candles come from an exchange."""
         return self.market.startswith("ccxt:")
+
+    @property
+    def on_files(self) -> bool:
+        """Tell whether candles come from files, of a folder or a bucket."""
+        return self.market.startswith("files:") or self.candle_bucket is not None
+
+    @property
+    def candle_bucket(self) -> CandleBucket | None:
+        """The bucket that candles come from, if they do.
+
+        Raises:
+            ConfigurationError: the market is in S3, but its address is wrong.
+        """
+        return parse_candle_bucket(self.market) if self.market.startswith("s3:") else None
+
+    @property
+    def report_hours(self) -> int:
+        """Hours without any report after which one is missing: an hour more than the shortest period."""
+        # CloudWatch looks back a week at most.
+        return min(min(each.hours for each in self.reports.values()) + 1, 24 * 7)
+
+    @property
+    def all_recipients(self) -> tuple[str, ...]:
+        """Everybody who gets some report, each once."""
+        own = [address for each in self.reports.values() for address in each.recipients]
+        return tuple(dict.fromkeys([*self.recipients, *own]))
 
     def stack_name(self, part: Literal["data", "service", "operations"]) -> str:
         """Return the name, and construct id, of one of the three stacks."""
@@ -201,6 +262,8 @@ _STAGES: dict[StageName, Stage] = {
         database=Database(backup_days=14, protected=True),
         broker=False,
         mail_sandbox=False,
+        # Six hours are for trying out: who trades hears of them when there is something to do.
+        reports={**REPORTS, "linkage": replace(REPORTS["linkage"], send_when="problem")},
         log_days=90,
         table_protected=True,
     ),
@@ -229,6 +292,55 @@ def _addresses(value: object) -> tuple[str, ...]:
 def _passwords(value: object) -> Mapping[str, str]:
     document = value if isinstance(value, dict) else json.loads(str(value))
     return {str(login): str(password) for login, password in document.items()}
+
+
+def _with_reports(stage: Stage, given: object) -> Stage:
+    """Return a stage with what ``-c reports=…`` changes: an object by name; false leaves a report out.
+
+    Raises:
+        StageError: an unknown field, a wrong value, or nothing left.
+    """
+    try:
+        document = given if isinstance(given, dict) else json.loads(str(given))
+    except ValueError:
+        raise StageError("context reports: not a JSON object") from None
+    if not isinstance(document, dict):
+        raise StageError("context reports: not a JSON object")
+    reports = dict(stage.reports)
+    for name, changes in document.items():
+        if not _REPORT_NAME.fullmatch(name):
+            raise StageError(f"context reports: {name!r} is not a name of lower-case letters and digits")
+        if changes is False:
+            reports.pop(name, None)
+            continue
+        reports[name] = _changed_report(name, reports.get(name), changes)
+    if not reports:
+        raise StageError("context reports: at least one report has to be left")
+    return replace(stage, reports=reports)
+
+
+_REPORT_NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
+
+
+def _changed_report(name: str, before: Report | None, changes: object) -> Report:
+    if not isinstance(changes, dict) or (before is None and not {"schedule", "hours"} <= changes.keys()):
+        raise StageError(f"context reports: {name} needs a schedule and hours")
+    unknown = changes.keys() - {"schedule", "hours", "send_when", "recipients", "verdicts"}
+    if unknown:
+        raise StageError(f"context reports: {name} has no {', '.join(sorted(unknown))}")
+    values = dict(changes)
+    if "recipients" in values:
+        values["recipients"] = _addresses(values["recipients"])
+    if "verdicts" in values:
+        values["verdicts"] = _flag(values["verdicts"])
+    hours = values.get("hours", 1)
+    if type(hours) is not int or not 1 <= hours <= 24 * 366:
+        raise StageError(f"context reports: {name}: hours is no number of hours from 1 to a year")
+    if values.get("send_when", "always") not in get_args(SendWhen):
+        raise StageError(f"context reports: {name}: send_when is none of {', '.join(get_args(SendWhen))}")
+    if before is None:
+        return Report(**values)
+    return replace(before, **values)
 
 
 # Context that any stage takes.
@@ -261,7 +373,7 @@ _LOCAL_OVERRIDES: dict[str, Callable[[object], object]] = {
     "db_passwords": _passwords,
 }
 
-CONTEXT_NAMES = ("stage", *_OVERRIDES, *_LOCAL_OVERRIDES)
+CONTEXT_NAMES = ("stage", "reports", *_OVERRIDES, *_LOCAL_OVERRIDES)
 
 
 def load_stage(context: Callable[[str], object]) -> Stage:
@@ -278,11 +390,17 @@ def load_stage(context: Callable[[str], object]) -> Stage:
     if stage is None:
         raise StageError(f"stage {name!r} is none of {', '.join(STAGE_NAMES)}")
     stage = replace(stage, **_read(_OVERRIDES, context))  # type: ignore[arg-type] # types checked by _read
+    if (reports := context("reports")) is not None:
+        stage = _with_reports(stage, reports)
     if stage.strategy != REFERENCE_STRATEGY:
         try:
             check_strategy(stage.strategy)
         except StrategyError as error:
             raise StageError(f"stage {stage.name}: {error}") from None
+    try:
+        _ = stage.candle_bucket
+    except ConfigurationError as error:
+        raise StageError(f"context market: {error}") from None
     if not stage.recipients:
         stage = replace(stage, recipients=(stage.sender,))
     local = _read(_LOCAL_OVERRIDES, context)

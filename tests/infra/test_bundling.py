@@ -10,14 +10,17 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars
 import pytest
 
 from infra.cdk import bundling
 from infra.cdk.bundling import (
     AWS_SERVICES,
     BUNDLES,
+    CANDLES_BUNDLES,
     EXCHANGE_BUNDLES,
     ROOT,
     Bundle,
@@ -65,7 +68,20 @@ outside = [
 print(json.dumps(sorted(outside)))
 """
 
-ALL_BUNDLES = (*BUNDLES.values(), *EXCHANGE_BUNDLES.values())
+# The candles of a file, and the address of a bucket whose client could be made.
+READER = """
+import json, pathlib, sys
+sys.path[:0] = [sys.argv[1]]
+sys.dont_write_bytecode = True
+from linkage.adapters.candle_files import read_candles
+from linkage.adapters.markets import market_from
+path = pathlib.Path(sys.argv[2])
+series = read_candles(path.name, path.read_bytes())
+market_from("s3://candles/spot")
+print(json.dumps([["s3://candles/spot"], series.times.tolist(), series.values[3].tolist()]))
+"""
+
+ALL_BUNDLES = (*BUNDLES.values(), *EXCHANGE_BUNDLES.values(), *CANDLES_BUNDLES.values())
 bundles = pytest.mark.parametrize("bundle", ALL_BUNDLES, ids=lambda bundle: bundle.group)
 
 
@@ -114,6 +130,26 @@ def test_an_exchange_is_reachable_from_the_zips_of_a_stage_that_trades_on_one(
     assert not (lambda_zips[group] / "ccxt").exists()
 
 
+@pytest.mark.parametrize("group", CANDLES_BUNDLES)
+def test_candle_files_are_read_from_the_zips_of_a_stage_that_has_them(
+    host_zips: dict[str, Path], lambda_zips: dict[str, Path], group: str, tmp_path: Path
+) -> None:
+    assert (lambda_zips[f"{group}-candles"] / "duckdb" / "__init__.py").is_file()
+    assert not any((lambda_zips[group] / name).exists() for name in ("duckdb", "botocore/data/s3"))
+    path = tmp_path / "A-USD_5m.parquet"
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 2.0)
+    polars.DataFrame({"time": [moment], **prices}).write_parquet(path)
+    zip_folder = host_zips[f"{group}-candles"]
+    command = [sys.executable, "-I", "-S", "-c", READER, str(zip_folder), str(path)]
+    environment = {"PATH": os.defpath, "AWS_DEFAULT_REGION": "eu-central-1"}
+    done = subprocess.run(
+        command, cwd=zip_folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [["s3://candles/spot"], [1767225600], [2.0]]
+
+
 @bundles
 def test_a_zip_has_its_own_function_and_no_other(host_zips: dict[str, Path], bundle: Bundle) -> None:
     functions = {each.name for each in (host_zips[bundle.group] / "functions").iterdir() if each.is_dir()}
@@ -160,9 +196,11 @@ def test_every_service_that_the_code_calls_is_in_the_zips(host_zips: dict[str, P
             if name in ("client", "resource"):
                 called.add(node.args[0].value)
     assert called
-    assert called <= set(AWS_SERVICES)
+    assert called <= {*AWS_SERVICES, *(name for each in ALL_BUNDLES for name in each.services)}
     kept = {each.name for each in (host_zips["webhook"] / "botocore" / "data").iterdir() if each.is_dir()}
     assert kept == set(AWS_SERVICES)
+    for bundle in CANDLES_BUNDLES.values():
+        assert (host_zips[bundle.group] / "botocore" / "data" / "s3").is_dir()
 
 
 def test_two_checkouts_with_touched_files_give_the_same_bytes(

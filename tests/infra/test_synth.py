@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from infra.cdk.bundling import ROOT
 from infra.cdk.constructs.metrics import SERIES
 from infra.cdk.constructs.saved_queries import QUERIES
 from infra.cdk.stages import StageError, load_stage
-from tests.infra.assembly import Assembly
-from tests.infra.assertions import ALARMS
+from tests.infra.assembly import Assembly, text_of
+from tests.infra.assertions import ALARMS, failures
 
 
 def test_two_synths_write_the_same_templates(assemblies: Callable[[str], Assembly], tmp_path: Path) -> None:
@@ -38,17 +39,31 @@ def test_a_finding_of_cdk_nag_fails_the_synth(tmp_path: Path) -> None:
         app.synth()
 
 
-def test_a_stage_on_an_exchange_has_its_library_in_the_zips_that_read_candles(
-    assemblies: Callable[[str], Assembly], tmp_path: Path
-) -> None:
+MARKET = "s3://my-candles/spot/5m"
+
+
+@pytest.fixture(scope="module")
+def on_market(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
+    """Returns stage dev as it is with another market."""
     from infra.cdk.app import build_app
 
-    context = {"stage": "dev", "market": "ccxt:coinbase", "aws:cdk:bundling-stacks": []}
-    build_app(context=context, outdir=str(tmp_path)).synth()
-    on_exchange = Assembly.read(load_stage(context.get), tmp_path)
+    @cache
+    def synthesised(market: str) -> Assembly:
+        folder = tmp_path_factory.mktemp("market")
+        context = {"stage": "dev", "market": market, "aws:cdk:bundling-stacks": []}
+        build_app(context=context, outdir=str(folder)).synth()
+        return Assembly.read(load_stage(context.get), folder)
+
+    return synthesised
+
+
+@pytest.mark.parametrize("market", ["ccxt:coinbase", MARKET])
+def test_a_stage_on_a_market_has_its_library_in_the_zips_that_read_candles(
+    assemblies: Callable[[str], Assembly], on_market: Callable[[str], Assembly], market: str
+) -> None:
     changed = {
         name
-        for name, code in zips(on_exchange).items()
+        for name, code in zips(on_market(market)).items()
         if code != zips(assemblies("dev"))[name] and name.startswith("linkage-")
     }
     assert changed == {
@@ -56,6 +71,35 @@ def test_a_stage_on_an_exchange_has_its_library_in_the_zips_that_read_candles(
         "linkage-dev-take-signals",
         "linkage-dev-execute-orders",
     }
+
+
+def test_a_markets_bucket_is_read_by_those_who_need_it_below_its_prefix_only(
+    on_market: Callable[[str], Assembly], assemblies: Callable[[str], Assembly]
+) -> None:
+    found = {}
+    for name, policy in on_market(MARKET).named("AWS::IAM::Policy"):
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "my-candles" in text_of(statement["Resource"]):
+                allowed = text_of(statement["Resource"]), statement.get("Condition")
+                found[name.partition("FunctionRole")[0], statement["Action"]] = allowed
+    bucket = "arn:{AWS::Partition}:s3:::my-candles"
+    below = {"StringEquals": {"s3:prefix": "spot/5m/"}}
+    assert found == {
+        (reader, action): allowed
+        for reader in ("RunStrategy", "ExecuteOrders")
+        for action, allowed in {
+            "s3:GetObject": (f"{bucket}/spot/5m/*", None),
+            "s3:ListBucket": (bucket, below),
+        }.items()
+    }
+    assert "s3:GetObject" not in str(assemblies("dev").templates["service"])
+
+
+def test_a_stage_whose_market_is_a_bucket_keeps_every_promise_of_the_others(
+    on_market: Callable[[str], Assembly],
+) -> None:
+    # The one that looks at wildcards knows the prefix as reviewed by the test above.
+    assert failures(on_market(MARKET)) == ["no_permission_is_wider_than_reviewed"]
 
 
 def zips(assembly: Assembly) -> dict[str, str]:
@@ -105,6 +149,7 @@ def test_reports_go_to_the_sender_when_nobody_else_is_named() -> None:
     [
         ({"stage": "test"}, "stage 'test' is none of local, dev, prod"),
         ({"stage": "dev", "db_port": "5432"}, "only stage local takes db_port"),
+        ({"market": "s3://Candles/*"}, "context market: .* is no s3://bucket/prefix"),
         ({"broker": "perhaps"}, "context broker: 'perhaps' is neither true nor false"),
         ({"stage": "local", "db_port": "many"}, "context db_port"),
         ({"stage": "local", "db_passwords": "{"}, "context db_passwords"),

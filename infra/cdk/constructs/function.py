@@ -144,9 +144,17 @@ class LinkageFunction(Construct):
             pack="Serverless",
         )
 
-    def grant(self, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Allow actions on resources to this function's role."""
-        self.role.add_to_principal_policy(iam.PolicyStatement(actions=[*actions], resources=[*resources]))
+    def grant(
+        self,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        *,
+        conditions: Mapping[str, object] | None = None,
+    ) -> None:
+        """Allow actions on resources to this function's role, under conditions of IAM where there are any."""
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(actions=[*actions], resources=[*resources], conditions=conditions)
+        )
 
 
 _NETWORK_ACTIONS = (

@@ -19,6 +19,7 @@ from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
 from infra.cdk.bundling import (
     BUNDLES,
+    CANDLES_BUNDLES,
     EXCHANGE_BUNDLES,
     RDS_AUTHORITIES_NAME,
     code_of,
@@ -234,6 +235,7 @@ class ServiceStack(Stack):
         self._grant_table(sighook, "GetItem", "BatchGetItem", "PutItem")
         sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         sighook.grant(["ssm:GetParameter"], [self.parameters.parameter_arn])
+        self._grant_candles(sighook)
         self._schedule("Strategy", "run_strategy", stage.schedules.strategy, SCHEDULE_EVENT)
 
     def _broker(self) -> None:
@@ -263,6 +265,7 @@ class ServiceStack(Stack):
         self._grant_table(self.functions["take_signals"], "PutItem")
         self._grant_table(self.functions["execute_orders"], "PutItem", "DeleteItem", "Query")
         self._grant_fills(self.functions["execute_orders"])
+        self._grant_candles(self.functions["execute_orders"])
         if stage.broker:
             self._read_stream(
                 "BrokerSource", "take_signals", {"kind": {"S": ["signal"]}, "disposition": {"S": ["sent"]}}
@@ -284,15 +287,28 @@ class ServiceStack(Stack):
                 "sender": stage.sender,
                 "recipients": ",".join(stage.recipients),
                 "configuration_set": f"linkage-{stage.name}",
+                "fills_dlq_url": data.fills.dead_letters.queue_url,
                 "report_timezone": stage.report_timezone,
             },
-            _Sizes(512, 120),
+            # Memory is processor time as well, and a picture takes some.
+            _Sizes(1024, 120),
             dead_letters=data.schedule_dead_letters,
         )
         sender.grant(["lambda:InvokeFunction"], [reader.function_arn])
-        self._grant_table(sender, "PutItem", "DeleteItem")
+        self._grant_table(sender, "GetItem", "PutItem", "DeleteItem")
+        sender.grant(["sqs:GetQueueAttributes"], [data.fills.dead_letters.queue_arn])
         mail.grant_send(sender)
-        self._schedule("Report", "send_report", stage.schedules.report, {})
+        for name, report in stage.reports.items():
+            payload: dict[str, object] = {
+                **SCHEDULE_EVENT,
+                "report": name,
+                "hours": report.hours,
+                "send_when": report.send_when,
+                "verdicts": report.verdicts,
+            }
+            if report.recipients:
+                payload["recipients"] = list(report.recipients)
+            self._schedule(f"{name.capitalize()}Report", "send_report", report.schedule, payload)
 
     def _bootstrap(self) -> None:
         """Add the function that a deployment runs once its predecessors exist."""
@@ -385,7 +401,11 @@ class ServiceStack(Stack):
     def _code(self, group: str) -> lambda_.Code:
         if group not in self._codes:
             target = host_target() if self._stage.host_bundles else lambda_target()
-            bundles = BUNDLES | EXCHANGE_BUNDLES if self._stage.on_exchange else BUNDLES
+            bundles = BUNDLES
+            if self._stage.on_exchange:
+                bundles = BUNDLES | EXCHANGE_BUNDLES
+            elif self._stage.on_files:
+                bundles = BUNDLES | CANDLES_BUNDLES
             bundle = bundles[group]
             if group == "sighook":
                 bundle = with_strategy(bundle, self._stage.strategy)
@@ -419,6 +439,20 @@ class ServiceStack(Stack):
     def _grant_table(self, function: LinkageFunction, *operations: str) -> None:
         function.grant([f"dynamodb:{operation}" for operation in operations], [self._data.table.table_arn])
 
+    def _grant_candles(self, function: LinkageFunction) -> None:
+        place = self._stage.candle_bucket
+        if place is None:
+            return
+        bucket = f"arn:{self.partition}:s3:::{place.bucket}"
+        function.grant(["s3:GetObject"], [f"{bucket}/{place.prefix}*"])
+        conditions = {"StringEquals": {"s3:prefix": place.prefix}} if place.prefix else None
+        function.grant(["s3:ListBucket"], [bucket], conditions=conditions)
+        acknowledge(
+            function.role,
+            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{place.bucket}/{place.prefix}*]",
+            "Candle files are named by symbol; the prefix holds nothing else.",
+        )
+
     def _grant_fills(self, function: LinkageFunction) -> None:
         actions = ["sqs:SendMessage"]
         if self._stage.local is not None:
@@ -447,7 +481,7 @@ class ServiceStack(Stack):
         construct_id: str,
         entry_point: str,
         expression: str,
-        payload: Mapping[str, str],
+        payload: Mapping[str, object],
     ) -> None:
         FunctionSchedule(
             self,
