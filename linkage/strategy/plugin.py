@@ -26,12 +26,12 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
-from linkage.domain.canonical import canonical, canonical_json
+from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.snapshots import Snapshot, make_snapshot
 from linkage.domain.times import parse_utc
@@ -144,18 +144,6 @@ class Decided:
         """Return these decisions with the state that follows from the state before them."""
         made = tuple(sorted(decisions, key=lambda one: one.symbol))
         return cls(made, state.with_signals(sent_signals(made), closed), seen, skipped)
-
-
-class Change(NamedTuple):
-    """One difference between two snapshots; a side that lacks the field has None."""
-
-    path: str
-    before: object
-    after: object
-
-    def __str__(self) -> str:
-        """Return it in words."""
-        return f"{self.path}: {_spelt(self.before)} → {_spelt(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,30 +388,6 @@ def only_bars(candles: Candles, first: int, end: int) -> Candles:
         closes=candles.closes[:, bars],
         volumes=candles.volumes[:, bars],
     )
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """Return what differs between the parameters of two snapshots, by path; spelling is no difference."""
-    old, new = dict(_flat(canonical(before))), dict(_flat(canonical(after)))
-    return [
-        Change(path, old.get(path), new.get(path))
-        for path in sorted(old.keys() | new.keys())
-        if old.get(path) != new.get(path)
-    ]
-
-
-def _flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and value:
-        for name, item in value.items():
-            yield from _flat(item, f"{path}.{name}" if path else str(name))
-    else:
-        yield path, value
-
-
-def _spelt(value: object) -> str:
-    if value is None:
-        return "(none)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _jsonable(value: Any) -> Any:

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 
 from linkage.domain.errors import ConfigurationError
-from linkage.domain.snapshots import make_snapshot
 from linkage.ports import Candles
 from linkage.strategy.matrix import MATRIX
 from linkage.strategy.parameters import Parameters
@@ -18,7 +17,6 @@ from linkage.strategy.plugin import (
     Decision,
     Strategy,
     StrategyParameters,
-    differences,
     load_strategy,
     sent_signals,
 )
@@ -49,17 +47,6 @@ def test_a_set_has_one_spelling_in_a_snapshot() -> None:
     assert len(snapshots) == 1
     assert strategy.describe(Tags(), symbols="*")["tags"] == ["a", "b", "c"]
     assert strategy.parameters_of(strategy.describe(Tags(), symbols="*")) == Tags()
-
-
-def test_the_differences_of_two_snapshots_are_told_by_path_and_spelling_is_none() -> None:
-    before = MATRIX.describe(Parameters(rsi_buy=30.0), symbols="*")
-    after = {**MATRIX.describe(Parameters(), symbols="A-USD"), "rsi_sell": "65.00", "new": True}
-    after["weights"] = {**after["weights"], "rsi": "3.0"}
-
-    assert [str(one) for one in differences(before, after)] == [
-        "new: (none) → true", "rsi_buy: 30 → 35", "symbols: * → A-USD", "weights.rsi: 2.5 → 3",
-    ]  # fmt: skip
-    assert differences(before, make_snapshot(before).parameters) == []
 
 
 @pytest.mark.parametrize("name", ["", "Matrix", "a" * 33, "a b", "1a"])
