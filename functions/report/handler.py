@@ -14,8 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from functions.report import service
 from functions.report.settings import SendReportSettings
 from linkage.adapters.dynamodb_reports import DynamoReportClaims
+from linkage.adapters.dynamodb_state import DynamoStateStore
 from linkage.adapters.lambda_ledger import LambdaLedgerReader
 from linkage.adapters.ses_mailer import SesMailer
+from linkage.adapters.sqs_events import queue_depth
 from linkage.domain.errors import ConfigurationError, DeliveryError, InvalidInputError
 from linkage.domain.facts import Window
 from linkage.runtime import aws
@@ -27,10 +29,20 @@ READ_TIMEOUT_SECONDS = 60.0
 
 
 class SendReportEvent(BaseModel):
-    """What ``send_report`` is invoked with; ``{}`` on a schedule."""
+    """What ``send_report`` is invoked with.
+
+    Attributes:
+        report: name of the schedule's report; a period is mailed once under each.
+        hours: length of its period, which ends at the last boundary before ``scheduled_time``.
+        start, end: a period of one's own instead.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    report: str = Field(default=service.SCHEDULED, pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    hours: int | None = Field(default=None, ge=1, le=24 * 366)
+    send_when: service.SendWhen = "always"
+    verdicts: bool = False
     scheduled_time: AwareDatetime | None = Field(default=None, strict=False)
     start: AwareDatetime | None = Field(default=None, strict=False)
     end: AwareDatetime | None = Field(default=None, strict=False)
@@ -64,6 +76,8 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         clock=clock,
         stage=settings.stage,
         zone=_zone(settings.report_timezone),
+        memories=DynamoStateStore(settings.table_name, aws.client("dynamodb")),
+        dead_letters=lambda: queue_depth(aws.client("sqs"), settings.fills_dlq_url),
     )
     logger = make_logger(SERVICE, level=settings.log_level, stage=settings.stage)
     logger.info(
@@ -74,10 +88,12 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         mails_sent=len(outcome.sent),
         mails_repeated=outcome.repeated,
         mails_failed=len(outcome.failed),
+        withheld=outcome.withheld,
         html_bytes=len(outcome.report.html.encode()),
     )
     if asked.send:
-        emit_counts(make_metrics(SERVICE), {"ReportsSent": len(outcome.sent)})
+        # A report that nobody had to get was made in time all the same: it is not missing.
+        emit_counts(make_metrics(SERVICE), {"ReportsSent": len(outcome.sent) or int(outcome.withheld)})
     if outcome.failed:
         raise DeliveryError(f"{len(outcome.failed)} mails were not sent: {outcome.failed[0]}")
     reply: dict[str, Any] = {
@@ -112,14 +128,20 @@ def _request(
         if window.start >= window.end:
             raise InvalidInputError("start must be before end", "start")
     else:
-        name = service.SCHEDULED
-        window = service.scheduled_window(asked.scheduled_time or clock.now(), settings.window_hours)
+        name = asked.report
+        window = service.scheduled_window(
+            asked.scheduled_time or clock.now(),
+            asked.hours or settings.window_hours,
+            _zone(settings.report_timezone),
+        )
     recipients = settings.recipients.split(",") if asked.recipients is None else asked.recipients
     return service.ReportRequest(
         name=name,
         window=window,
         recipients=_addresses(recipients) if asked.send else (),
         subject=asked.subject,
+        send_when=asked.send_when,
+        verdicts=asked.verdicts,
     )
 
 

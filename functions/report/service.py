@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
 
 from functions.report.rendering.render import RenderedReport, render
+from functions.report.rendering.verdict import Level
 from linkage.contracts.report import ReportDocument
-from linkage.domain.errors import DeliveryError, NotSentError
+from linkage.domain.errors import DeliveryError, NotSentError, StateChangedError
 from linkage.domain.facts import Window
-from linkage.ports import Clock, LedgerReader, Mailer, MailMessage, ReportClaims, ReportPeriod
+from linkage.ports import Clock, LedgerReader, Mailer, MailMessage, ReportClaims, ReportPeriod, StateStore
 
 SCHEDULED = "linkage"
 ON_DEMAND = "on-demand"
+MEMORY = "@report"
+"""Where memories are among the states of strategies; no strategy has such a name."""
+
+SendWhen = Literal["always", "activity", "problem"]
+_MAILED_LEVELS: Mapping[SendWhen, Collection[Level]] = {
+    "always": ("act", "look", "ok", "quiet"),
+    "activity": ("act", "look", "ok"),
+    "problem": ("act", "look"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +36,17 @@ class ReportRequest:
         name: of the report; a period is mailed once under each name.
         recipients: nobody gets a mail when it is empty.
         subject: instead of the report's own.
+        send_when: ``always``, ``activity`` (not in a quiet period) or ``problem`` (something to do or to
+            look at).
+        verdicts: also compare parameter sets, which takes longer.
     """
 
     name: str
     window: Window
     recipients: Sequence[str] = ()
     subject: str | None = None
+    send_when: SendWhen = "always"
+    verdicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +57,14 @@ class ReportOutcome:
         sent: message ids.
         repeated: how many recipients had been mailed before.
         failed: why the others got none, one sentence each.
+        withheld: nobody was to be mailed, because nothing happened that was worth it.
     """
 
     report: RenderedReport
     sent: Sequence[str] = ()
     repeated: int = 0
     failed: Sequence[str] = field(default_factory=tuple)
+    withheld: bool = False
 
 
 def send_report(
@@ -57,18 +76,49 @@ def send_report(
     clock: Clock,
     stage: str,
     zone: tzinfo = UTC,
+    memories: StateStore | None = None,
+    dead_letters: Callable[[], int] = lambda: 0,
 ) -> ReportOutcome:
     """Render the report of a window and mail it to those who do not have it yet.
 
     The claim comes before the mail, so a schedule that fires twice, or an attempt that died, cannot mail
-    twice. It is given back only when the mail certainly did not leave.
+    twice. It is given back only when the mail certainly did not leave. The memory of warnings is kept after
+    the mails; a second report of the same period reads the same from it.
+
+    Args:
+        memories: what reports remember of each other; a report on demand remembers nothing.
+        dead_letters: counts the messages in the dead-letter queue of fills.
 
     Raises:
         LedgerUnavailableError: the ledger could not be read; nobody was mailed.
         StoreUnavailableError: a claim could not be made; that recipient was not mailed.
+        DeliveryError: the dead letters could not be counted; nobody was mailed.
     """
-    document = ReportDocument.model_validate(reader.report(request.window))
-    report = render(document, stage=stage, zone=zone, subject=request.subject)
+    document = ReportDocument.model_validate(reader.report(request.window, verdicts=request.verdicts))
+    row = memories if request.name != ON_DEMAND else None
+    remembered, version = row.load(MEMORY, request.name) if row else (None, 0)
+    report = render(
+        document,
+        stage=stage,
+        zone=zone,
+        subject=request.subject,
+        dead_letters=dead_letters(),
+        remembers=row is not None,
+        remembered=remembered,
+    )
+    outcome = _mail(request, report, mailer, claims, clock)
+    if row and report.memory is not None and report.memory != remembered:
+        # The same report, fired twice at once: the other one remembers the same.
+        with suppress(StateChangedError):
+            row.save(MEMORY, request.name, body=report.memory, version=version, saved_at=clock.now())
+    return outcome
+
+
+def _mail(
+    request: ReportRequest, report: RenderedReport, mailer: Mailer, claims: ReportClaims, clock: Clock
+) -> ReportOutcome:
+    if report.level not in _MAILED_LEVELS[request.send_when]:
+        return ReportOutcome(report, withheld=True)
     message = MailMessage(
         report.subject, report.html, report.text, _attachments(report.csv), list(report.images.items())
     )
@@ -88,11 +138,16 @@ def send_report(
     return ReportOutcome(report, sent, repeated, failed)
 
 
-def scheduled_window(now: datetime, hours: int) -> Window:
-    """Return the last whole period of so many hours; 1, 2, 3, 4, 6, 8, 12 and 24 begin at midnight UTC.
+def scheduled_window(now: datetime, hours: int, zone: tzinfo = UTC) -> Window:
+    """Return the last whole period of so many hours; 1, 2, 3, 4, 6, 8 and 12 begin at midnight UTC.
 
-    A schedule that fires late, or twice, means the same period.
+    Whole days begin at midnight of the reader's zone; a week is the last seven of them. A schedule that fires
+    late, or twice, means the same period.
     """
+    if hours % 24 == 0:
+        midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        first = midnight - timedelta(days=hours // 24)  # on the clock of the zone: a day may have 23 hours
+        return Window(first.astimezone(UTC), midnight.astimezone(UTC))
     length = hours * 3600
     end = int(now.timestamp()) // length * length
     return Window(datetime.fromtimestamp(end - length, UTC), datetime.fromtimestamp(end, UTC))

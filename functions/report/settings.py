@@ -10,7 +10,8 @@ class SendReportSettings(Settings):
 
     Attributes:
         recipients: comma-separated addresses; each gets a mail of its own.
-        window_hours: length of the period that a scheduled report covers.
+        fills_dlq_url: queue of the fills that nobody could record; its depth is a warning.
+        window_hours: length of the period of a report whose schedule names none.
         report_timezone: IANA zone of the times in the mail; the CSV files are in UTC.
     """
 
@@ -19,6 +20,7 @@ class SendReportSettings(Settings):
     sender: str
     recipients: str
     configuration_set: str
+    fills_dlq_url: str
     window_hours: int = 6
     report_timezone: str = "UTC"
 

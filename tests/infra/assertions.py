@@ -348,7 +348,7 @@ def nobody_but_cdk_uses_a_managed_policy(assembly: Assembly) -> None:
 
 def schedules_give_up_before_a_signal_is_stale(assembly: Assembly) -> None:
     schedules = {name: each["Properties"] for name, each in assembly.named("AWS::Scheduler::Schedule")}
-    wanted = 6 if assembly.stage.broker else 5
+    wanted = (5 if assembly.stage.broker else 4) + len(assembly.stage.reports)
     assert len(schedules) == wanted
     for name, properties in schedules.items():
         target = properties["Target"]

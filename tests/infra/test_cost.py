@@ -36,8 +36,8 @@ IDLE_RUNS: Mapping[str, tuple[int, Decimal]] = {
     "sweep": (96, Decimal(1)),
     "maintain": (96, Decimal(1)),
     "redrive": (96, Decimal("0.3")),
-    "send_report": (4, Decimal(3)),
-    "read_ledger": (4, Decimal(1)),
+    "send_report": (6, Decimal(10)),
+    "read_ledger": (6, Decimal(1)),
     "archive_signals": (288, Decimal("0.2")),
     "take_signals": (0, Decimal(0)),
 }

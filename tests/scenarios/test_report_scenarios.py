@@ -65,6 +65,7 @@ def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
         "sender": "linkage@example.com",
         "recipients": ",".join(RECIPIENTS),
         "configuration_set": "linkage-test",
+        "fills_dlq_url": aws.client("sqs").create_queue(QueueName="fills-dead")["QueueUrl"],
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
@@ -137,7 +138,7 @@ def test_a_report_that_is_not_to_be_sent_is_only_returned(post: Post) -> None:
     reply = handler.send_report({**WINDOW, "send": False}, None)
     assert len(post) == 0
     assert reply["html"].startswith("<!doctype html>")
-    assert set(reply["csv"]) == {"rates.csv", "orders.csv", "parameter_sets.csv"}
+    assert set(reply["csv"]) == {"rates.csv", "orders.csv", "parameter_sets.csv", "results.csv"}
 
 
 def test_a_mail_that_ses_refuses_is_a_failure_and_can_be_tried_again(

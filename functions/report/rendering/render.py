@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,16 +16,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from functions.report.rendering import words
 from functions.report.rendering.charts import pnl_chart
 from functions.report.rendering.csv_files import csv_files
+from functions.report.rendering.memory import Memory, advance, read_memory, state_words
 from functions.report.rendering.naming import Described, SnapshotName, name_snapshots
 from functions.report.rendering.results import (
     MAX_CHANGES,
     MAX_CURRENCIES,
+    Line,
     change_words,
     late_words,
     lots_note,
     results_of,
 )
-from functions.report.rendering.verdict import LEVEL_WORDS, Level, Verdict, judge
+from functions.report.rendering.verdict import LEVEL_WORDS, Advice, Level, Verdict, judge
 from linkage.contracts.performance import Money
 from linkage.contracts.report import (
     DEFECTS,
@@ -54,6 +56,7 @@ class RenderedReport:
         level: ``act``, ``look``, ``ok`` or ``quiet``.
         csv: file names to their text.
         images: PNG pictures that the HTML shows, by their Content-ID.
+        memory: for the next report of this name; None where none was given.
     """
 
     level: Level
@@ -62,6 +65,7 @@ class RenderedReport:
     text: str
     csv: Mapping[str, str]
     images: Mapping[str, bytes] = field(default_factory=dict)
+    memory: str | None = None
 
 
 def render(
@@ -71,6 +75,8 @@ def render(
     zone: tzinfo = UTC,
     subject: str | None = None,
     dead_letters: int = 0,
+    remembers: bool = False,
+    remembered: str | None = None,
 ) -> RenderedReport:
     """Return the report in all its forms.
 
@@ -80,11 +86,18 @@ def render(
         zone: of the times in the mail; the CSV files are in UTC.
         subject: instead of the one that says how things are.
         dead_letters: messages in the dead-letter queue of fills.
+        remembers: whether this report is one of a row, and says what is new since the last.
+        remembered: the memory of the one before.
     """
     verdict = judge(document, stage=stage, zone=zone, dead_letters=dead_letters)
+    memory = _memory(document, verdict, remembered) if remembers else None
+    if memory is not None:
+        verdict = replace(verdict, advice=_dated(verdict.advice, memory, document.period.end))
     title = words.plain(subject, 200) if subject else verdict.subject
     pictures = _pictures(document)
     view = _View(document, verdict, stage, zone, pictures)
+    if memory is not None and memory.end == document.period.end:
+        view.remember(memory)
     context = {"view": view, "title": title, "words": words}
     return RenderedReport(
         level=verdict.level,
@@ -96,7 +109,26 @@ def render(
             cid: pnl_chart(money.curve, until=document.period.end, currency=money.currency, zone=zone)
             for cid, _, money in pictures
         },
+        memory=None if memory is None else memory.model_dump_json(),
     )
+
+
+def _memory(document: ReportDocument, verdict: Verdict, remembered: str | None) -> Memory:
+    rates = {mode.mode: mode.rates.expected.percent for mode in document.modes}
+    return advance(
+        read_memory(remembered),
+        advice=verdict.advice,
+        rates={mode: percent for mode, percent in rates.items() if percent is not None},
+        end=document.period.end,
+    )
+
+
+def _dated(advice: Sequence[Advice], memory: Memory, end: datetime) -> list[Advice]:
+    known = memory.warnings
+    return [
+        replace(each, state=state_words(known[each.key].since, end)) if each.key in known else each
+        for each in advice
+    ]
 
 
 def _pictures(document: ReportDocument) -> list[tuple[str, ModeReport, Money]]:
@@ -245,6 +277,7 @@ class _View:
         self.results = [
             each for each in shown if each.money or each.tables or each.execution or each.verdicts
         ]
+        self.cleared: list[str] = []
         self.trials = document.trials
         self.changes = [change_words(each, self._name, zone) for each in document.changes[:MAX_CHANGES]]
         self.more_changes = _more(len(document.changes) - MAX_CHANGES, "more change", "the ledger")
@@ -262,6 +295,16 @@ class _View:
                 ("Last strategy run", document.liveness.last_run_at),
             )
         ]
+
+    def remember(self, memory: Memory) -> None:
+        """Add what the report before makes worth saying: what is over, and how the rates have changed."""
+        self.cleared = [words.plain(each.brief, 80) for each in memory.cleared]
+        for mode, percent in memory.rates.items():
+            before = memory.before.get(mode)
+            if before is not None and before != percent:
+                name = "Expected orders linked" + (f" ({mode})" if self.several_modes else "")
+                change = f"{before.removesuffix('.0')} % → {percent.removesuffix('.0')} %"
+                self.changes.append(Line("since the last report", name, change))
 
     def _name(self, snapshot_id: UUID, label: str | None) -> SnapshotName:
         found = self._names.get(snapshot_id)

@@ -185,8 +185,8 @@ class Alarms(Construct):
         )
         self._alarm(
             "report-missing",
-            f"No report was sent for {limits.report_hours} hours.",
-            ours("ReportsSent", statistic="Sum", period=Duration.hours(limits.report_hours)),
+            f"No report was sent for {self._stage.report_hours} hours.",
+            ours("ReportsSent", statistic="Sum", period=Duration.hours(self._stage.report_hours)),
             comparison=_BELOW,
             missing=_BAD,
         )

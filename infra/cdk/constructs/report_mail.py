@@ -26,6 +26,10 @@ class ReportMail(Construct):
                 reputation_metrics_enabled=True
             ),
             sending_options=ses.CfnConfigurationSet.SendingOptionsProperty(sending_enabled=True),
+            # An address that bounced or complained is not written to again.
+            suppression_options=ses.CfnConfigurationSet.SuppressionOptionsProperty(
+                suppressed_reasons=["BOUNCE", "COMPLAINT"]
+            ),
             delivery_options=ses.CfnConfigurationSet.DeliveryOptionsProperty(tls_policy="REQUIRE"),
         )
         if not stage.import_sender:
@@ -40,7 +44,7 @@ class ReportMail(Construct):
         if self._stage.import_sender:
             identities.append(self._stage.sender.split("@")[-1])
         if self._stage.mail_sandbox:
-            identities += self._stage.recipients
+            identities += self._stage.all_recipients
         resources = [self._arn("identity", name) for name in dict.fromkeys(identities)]
         resources.append(self._arn("configuration-set", f"linkage-{self._stage.name}"))
         if self._stage.local is not None:

@@ -35,7 +35,7 @@ class FunctionSchedule(Construct):
         *,
         target: LinkageFunction,
         expression: str,
-        payload: Mapping[str, str],
+        payload: Mapping[str, object],
         dead_letters: sqs.IQueue,
         max_age_seconds: int = 240,
         enabled: bool = True,

@@ -18,6 +18,7 @@ class FakeReader:
 
     document: ReportDocument | None
     windows: list[Window] = field(default_factory=list)
+    verdicts: list[bool] = field(default_factory=list)
 
     def rates(self, window: Window) -> Mapping[str, object]:
         """Not used by the use case."""
@@ -28,6 +29,7 @@ class FakeReader:
     ) -> Mapping[str, object]:
         """See ``ports.LedgerReader``."""
         self.windows.append(window)
+        self.verdicts.append(verdicts)
         if self.document is None:
             raise LedgerUnavailableError("the fake ledger was told to fail")
         return self.document.model_dump(mode="json")

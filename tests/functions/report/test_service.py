@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.report.service import ReportOutcome, ReportRequest, scheduled_window, send_report
+from functions.report.service import MEMORY, ReportOutcome, ReportRequest, scheduled_window, send_report
+from linkage.contracts.report import Period, ReportDocument
 from linkage.domain.errors import DeliveryError, LedgerUnavailableError, NotSentError
 from linkage.domain.facts import Window
-from tests.functions.report.documents import END, START, busy_document, empty_document
+from tests.functions.report.documents import END, START, busy_document, calm_document, empty_document
 from tests.functions.report.fakes import FakeClaims, FakeMailer, FakeReader
+from tests.functions.sighook.fakes import FakeStates
 from tests.support.clock import FrozenClock
 
 WINDOW = Window(START, END)
@@ -22,15 +27,21 @@ class Sender:
         self.reader = FakeReader(busy_document())
         self.mailer = FakeMailer()
         self.claims = FakeClaims()
+        self.memories = FakeStates()
+        self.dead_letters = 0
 
-    def __call__(self, *recipients: str, name: str = "linkage", window: Window = WINDOW) -> ReportOutcome:
+    def __call__(
+        self, *recipients: str, name: str = "linkage", window: Window = WINDOW, **more: Any
+    ) -> ReportOutcome:
         return send_report(
-            ReportRequest(name, window, recipients),
+            ReportRequest(name, window, recipients, **more),
             reader=self.reader,
             mailer=self.mailer,
             claims=self.claims,
             clock=FrozenClock(),
             stage="prod",
+            memories=self.memories,
+            dead_letters=lambda: self.dead_letters,
         )
 
 
@@ -108,3 +119,93 @@ def test_the_mail_carries_the_csv_files(send: Sender) -> None:
 def test_a_schedule_that_fires_late_means_the_same_period(seconds: int) -> None:
     fired = datetime(2026, 11, 22, 18, 0, tzinfo=UTC) + timedelta(seconds=seconds)
     assert scheduled_window(fired, 6) == WINDOW
+
+
+SENT_WHEN = [
+    ("always", empty_document, 1), ("always", calm_document, 1), ("always", busy_document, 1),
+    ("activity", empty_document, 0), ("activity", calm_document, 1), ("activity", busy_document, 1),
+    ("problem", empty_document, 0), ("problem", calm_document, 0), ("problem", busy_document, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("send_when", "document", "mails"), SENT_WHEN)
+def test_a_report_is_mailed_when_it_was_asked_to_be(
+    send: Sender, send_when: str, document: Callable[[], ReportDocument], mails: int
+) -> None:
+    send.reader.document = document()
+    outcome = send("ada@example.com", send_when=send_when)
+    assert (len(send.mailer), outcome.withheld) == (mails, not mails)
+    assert len(send.claims.claims) == mails
+
+
+def test_only_a_report_that_asks_for_verdicts_gets_them(send: Sender) -> None:
+    send("ada@example.com", name="daily")
+    send("ada@example.com", name="weekly", verdicts=True)
+    assert send.reader.verdicts == [False, True]
+
+
+def test_dead_letters_are_a_warning(send: Sender) -> None:
+    send.reader.document, send.dead_letters = calm_document(), 2
+    assert send("ada@example.com").report.subject == "ACT: 2 dead letters"
+
+
+def at(document: ReportDocument, hours: int) -> ReportDocument:
+    """Return the same report of a later period."""
+    shift = timedelta(hours=hours)
+    return document.model_copy(update={"period": Period(start=START + shift, end=END + shift)})
+
+
+def test_a_warning_is_new_then_still_there_and_then_cleared(send: Sender) -> None:
+    send.reader.document = busy_document()
+    assert "1. [new] 2 orders lost" in send("ada@example.com").report.text
+    send.reader.document = at(busy_document(), 50)
+    assert "1. [still (day 3)] 2 orders lost" in send("ada@example.com").report.text
+    send.reader.document = at(calm_document(), 56)
+    text = send("ada@example.com").report.text
+    assert "CLEARED SINCE THE LAST REPORT" in text
+    assert "2 orders lost (live)" in text
+    assert "since the last report: Expected orders linked (live); 96.9 % → 100 %" in text
+    send.reader.document = at(calm_document(), 62)
+    assert "CLEARED" not in send("ada@example.com").report.text
+
+
+def test_a_period_that_is_reported_again_reads_the_same(send: Sender) -> None:
+    send.reader.document = busy_document()
+    send("ada@example.com")
+    send.reader.document = at(calm_document(), 6)
+    first, again = send("ada@example.com").report, send("bob@example.com").report
+    assert first.text == again.text
+    assert "CLEARED" in again.text
+
+
+def test_reports_of_two_names_remember_for_themselves_and_one_on_demand_remembers_nothing(
+    send: Sender,
+) -> None:
+    send.reader.document = busy_document()
+    send("ada@example.com")
+    send.reader.document = at(busy_document(), 24)
+    assert "[new]" in send("ada@example.com", name="daily").report.text
+    kept = dict(send.memories.kept)
+    assert "[" not in send("ada@example.com", name="on-demand").report.text
+    assert send.memories.kept == kept
+
+
+def test_a_memory_that_nobody_understands_is_as_none(send: Sender) -> None:
+    send.memories.kept[(MEMORY, "linkage")] = ("{}", 4)
+    assert "[new]" in send("ada@example.com").report.text
+    assert send.memories.kept[(MEMORY, "linkage")][1] == 5
+
+
+def test_the_memory_keeps_no_more_than_it_needs(send: Sender) -> None:
+    send("ada@example.com")
+    assert len(send.memories.kept[(MEMORY, "linkage")][0]) < 2000
+
+
+@pytest.mark.parametrize("hours", [24, 168])
+def test_days_and_weeks_begin_at_the_readers_midnight(hours: int) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    fired = datetime(2026, 10, 26, 6, 20, 3, tzinfo=UTC)  # the clocks went back the day before
+    window = scheduled_window(fired, hours, zone)
+    assert window.end == datetime(2026, 10, 25, 23, 0, tzinfo=UTC)
+    assert window.end - window.start == timedelta(hours=hours + 1)
+    assert scheduled_window(fired + timedelta(hours=5), hours, zone) == window

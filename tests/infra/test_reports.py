@@ -1,0 +1,83 @@
+"""Which reports are mailed when: stage settings, and the schedules that they become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from functions.report.handler import SendReportEvent
+from infra.cdk.stages import REPORTS, StageError, load_stage
+from tests.infra.assembly import Assembly
+
+
+def payloads(assembly: Assembly) -> dict[str, dict[str, object]]:
+    found = {}
+    for name, each in assembly.named("AWS::Scheduler::Schedule"):
+        payload = json.loads(each["Properties"]["Target"]["Input"])
+        if "report" in payload:
+            assert name.startswith(f"{payload['report'].capitalize()}ReportSchedule")
+            found[payload["report"]] = payload
+    return found
+
+
+def test_each_report_has_a_schedule_whose_payload_the_function_understands(
+    assemblies: Callable[[str], Assembly],
+) -> None:
+    for stage, linkage in (("dev", "always"), ("prod", "problem")):
+        found = payloads(assemblies(stage))
+        assert {name: (each["hours"], each["send_when"]) for name, each in found.items()} == {
+            "linkage": (6, linkage), "daily": (24, "always"), "weekly": (168, "always"),
+        }  # fmt: skip
+        assert [name for name, each in found.items() if each["verdicts"]] == ["weekly"]
+        for each in found.values():
+            assert each["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+            SendReportEvent.model_validate({**each, "scheduled_time": "2026-11-22T18:00:00Z"})
+
+
+def test_whoever_bounced_or_complained_is_not_written_to_again(assemblies: Callable[[str], Assembly]) -> None:
+    options = assemblies("prod").one("AWS::SES::ConfigurationSet")["SuppressionOptions"]
+    assert options == {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
+
+
+def test_context_changes_adds_and_leaves_out_reports() -> None:
+    given = {
+        "linkage": False,
+        "daily": {"send_when": "activity", "recipients": ["ada@example.com", "ops@example.com"]},
+        "hourly": {"schedule": "cron(0 * * * ? *)", "hours": 1, "send_when": "problem"},
+    }
+    for reports in (given, json.dumps(given)):
+        stage = load_stage({"recipients": "ops@example.com", "reports": reports}.get)
+        assert set(stage.reports) == {"daily", "weekly", "hourly"}
+        assert stage.reports["daily"].send_when == "activity"
+        assert stage.reports["daily"].schedule == REPORTS["daily"].schedule
+        assert stage.all_recipients == ("ops@example.com", "ada@example.com")
+        assert stage.report_hours == 2
+
+
+def test_a_missing_report_is_noticed_an_hour_after_the_shortest_period() -> None:
+    assert load_stage({}.get).report_hours == 7
+    assert load_stage({"reports": {"linkage": False}}.get).report_hours == 25
+    weekly = load_stage({"reports": {"linkage": False, "daily": False}}.get)
+    assert weekly.report_hours == 168  # as far back as CloudWatch looks
+
+
+@pytest.mark.parametrize(
+    ("reports", "message"),
+    [
+        ("{", "not a JSON object"),
+        ([], "not a JSON object"),
+        ({"Daily!": {}}, "is not a name"),
+        ({"monthly": {"hours": 720}}, "monthly needs a schedule and hours"),
+        ({"daily": {"hours": 0}}, "daily: hours is no number of hours"),
+        ({"daily": {"hours": "24"}}, "daily: hours is no number of hours"),
+        ({"daily": {"send_when": "never"}}, "send_when is none of always, activity, problem"),
+        ({"daily": {"color": "red"}}, "daily has no color"),
+        ({"daily": {"verdicts": "perhaps"}}, "'perhaps' is neither true nor false"),
+        ({"linkage": False, "daily": False, "weekly": False}, "at least one report"),
+    ],
+)
+def test_a_wrong_report_is_refused_by_name(reports: object, message: str) -> None:
+    with pytest.raises(StageError, match=message):
+        load_stage({"reports": reports}.get)
