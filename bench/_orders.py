@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -24,20 +25,28 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 TABLES = ("fills", "fill_receipts", "trade_records", "trade_strategy_link")
 """What a fill of a new order leaves behind: two rows of facts, two derived ones."""
 
-# Ids and times of old order number n of ``orders``. They are spread evenly over the ids that can be, in
-# the order in which they are inserted, which keeps the filling quick and the indexes dense.
-_SPREAD: LiteralString = "lpad(to_hex((n * 4294967295 / %(orders)s)::bigint), 8, '0')"
-_ORDER_ID: LiteralString = _SPREAD + " || '-0000-4000-8000-' || lpad(to_hex(n), 12, '0')"
-_KEY: LiteralString = _SPREAD + " || '00008000' || lpad(to_hex(n), 16, '0')"
+Ids = Literal["increasing", "random"]
+"""Of orders: numbers that follow time, as Binance gives them, or random UUIDs, as Coinbase does. Keys are
+digests either way."""
+
+_FIRST_NUMBER = 28_000_000_000
+_OLD_ORDERS: LiteralString = """
+CREATE UNLOGGED TABLE old_orders AS
+SELECT n, gen_random_uuid()::text AS order_id, replace(gen_random_uuid()::text, '-', '') AS client_order_id
+FROM generate_series(1, %(orders)s::bigint) AS numbers (n)
+"""
 _REPLACED: Mapping[str, LiteralString] = {
-    "order_id": _ORDER_ID,
-    "venue_order_id": _ORDER_ID,
-    "client_order_id": _KEY,
-    "fill_id": "'trade-' || n",
+    "order_id": "old_orders.order_id",
+    "venue_order_id": "old_orders.order_id",
+    "client_order_id": "old_orders.client_order_id",
+    "fill_id": "'trade-' || old_orders.n",
 }
 _TIMES = (
     "executed_at", "order_time", "placed_at", "ended_at", "signalled_at", "received_at", "recorded_at",
-    "first_recorded_at", "linked_at",
+    "first_recorded_at", "updated_at", "linked_at",
+)  # fmt: skip
+_FILLED_TOGETHER = (
+    ("strategy_signals", "fills", "fill_receipts"), ("trade_records", "trade_strategy_link"),
 )  # fmt: skip
 
 
@@ -59,16 +68,16 @@ class Batch:
 
 
 class Generator:
-    """Makes batches of new orders; order ids are random UUIDs, as Coinbase has them."""
+    """Makes batches of new orders."""
 
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)
         self._number = 0
         self._snapshot = make_snapshot({"strategy": "bench", "rsi": 14})
 
-    def batch(self, size: int) -> Batch:
+    def batch(self, size: int, ids: Ids = "random") -> Batch:
         """Return facts of that many orders, a fill and a signal for each."""
-        made = [self._order() for _ in range(size)]
+        made = [self._order(ids) for _ in range(size)]
         bodies = list(pack_messages(json.dumps(fill) for _, fill in made))
         facts = [fact for body in bodies for fact in parse_message(body).fills]
         return Batch(
@@ -78,7 +87,12 @@ class Generator:
             event=json.dumps({"Records": [_record(number, body) for number, body in enumerate(bodies)]}),
         )
 
-    def _order(self) -> tuple[str, dict[str, Any]]:
+    def _order_id(self, ids: Ids) -> str:
+        if ids == "increasing":
+            return f"binance:main:BTC-USD:{_FIRST_NUMBER + self._number}"
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _order(self, ids: Ids) -> tuple[str, dict[str, Any]]:
         self._number += 1
         at = START + timedelta(seconds=self._number)
         snapshot_id = self._snapshot.snapshot_id
@@ -101,7 +115,7 @@ class Generator:
         fill = {
             "schema": "linkage.v1", "type": "fill", "venue": "coinbase", "account": "main",
             "symbol": "BTC-USD", "side": "buy", "client_order_id": key, "ingest_via": "stream",
-            "order_id": str(UUID(int=self._random.getrandbits(128), version=4)),
+            "order_id": self._order_id(ids),
             "fill_id": f"trade-{self._number}", "price": "43251.17", "quantity": "0.0125", "fee": "0.32",
             "fee_currency": "USD", "liquidity": "taker",
             "executed_at": (at + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -124,35 +138,63 @@ def _record(number: int, body: str) -> dict[str, Any]:
     }
 
 
-def fill_with_old_orders(superuser: psycopg.Connection[Any], orders: int) -> None:
+def fill_with_old_orders(dsn: str, orders: int) -> None:
     """Multiply the one order in the ledger into as many as there should be, with its facts and its link.
 
-    The rows are made by the server, in the order of their ids, so that every index grows at one end.
+    The server makes the rows, in the order of time, and indexes them afterwards. With ``wal_level`` minimal
+    it does not log them, since their tables were emptied in the same transaction. Nothing reads old rows
+    but through an index that has no entry for the new ones, so that no vacuum is needed.
+
+    Args:
+        dsn: of the ledger, as superuser.
+        orders: how many, all with random ids. Numbers that follow time come after these in every index, as
+            they come after older numbers.
     """
-    superuser.execute("SET session_replication_role = replica")
-    for table in ("strategy_signals", *TABLES):
-        columns = superuser.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
-            " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
-            [table],
-        ).fetchall()
-        names = [str(name) for (name,) in columns]
-        query = sql.SQL(
-            "INSERT INTO {table} ({columns}) SELECT {values} FROM (SELECT * FROM {table} LIMIT 1) t"
-            " CROSS JOIN generate_series(1, %(orders)s::bigint) AS numbers (n)"
-        ).format(
-            table=sql.Identifier(table),
-            columns=sql.SQL(", ").join(sql.Identifier(name) for name in names),
-            values=sql.SQL(", ").join(_value(name) for name in names),
-        )
-        superuser.execute(query, {"orders": orders})
-        superuser.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
-    superuser.execute("RESET session_replication_role")
+    with psycopg.connect(dsn, autocommit=True) as superuser:
+        superuser.execute(_OLD_ORDERS, {"orders": orders})
+        with ThreadPoolExecutor(len(_FILLED_TOGETHER)) as pool:
+            list(pool.map(lambda tables: _fill(dsn, tables, orders), _FILLED_TOGETHER))
+        superuser.execute("DROP TABLE old_orders")
+        superuser.execute("ANALYZE")
+
+
+def _fill(dsn: str, tables: Sequence[str], orders: int) -> None:
+    with psycopg.connect(dsn) as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute("SET maintenance_work_mem = '512MB'")
+        for table in tables:
+            keep = sql.SQL("CREATE TEMP TABLE {} AS SELECT * FROM {} LIMIT 1")
+            superuser.execute(keep.format(sql.Identifier(f"one_{table}"), sql.Identifier(table)))
+        names = sql.SQL(", ").join(map(sql.Identifier, tables))
+        superuser.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
+        for table in tables:
+            _multiply(superuser, table, orders)
+
+
+def _multiply(superuser: psycopg.Connection[Any], table: str, orders: int) -> None:
+    columns = superuser.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+        " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
+        [table],
+    ).fetchall()
+    names = [str(name) for (name,) in columns]
+    query = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} t CROSS JOIN old_orders ORDER BY n").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name in names),
+        sql.SQL(", ").join(_value(name) for name in names),
+        sql.Identifier(f"one_{table}"),
+    )
+    # REINDEX makes them ready again.
+    superuser.execute("UPDATE pg_index SET indisready = false WHERE indrelid = %s::regclass", [table])
+    superuser.execute(query, {"orders": orders})
+    superuser.execute(sql.SQL("REINDEX TABLE {}").format(sql.Identifier(table)))
 
 
 def _value(column: str) -> sql.Composable:
     if column in _TIMES:
-        return sql.SQL("t.{} - n * INTERVAL '1 second'").format(sql.Identifier(column))
+        return sql.SQL("t.{} - (%(orders)s - old_orders.n) * INTERVAL '1 second'").format(
+            sql.Identifier(column)
+        )
     if column in _REPLACED:
         return sql.SQL(_REPLACED[column])
     return sql.SQL("t.{}").format(sql.Identifier(column))

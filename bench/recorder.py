@@ -28,7 +28,7 @@ from unittest import mock
 import psycopg
 from psycopg import sql
 
-from bench._orders import TABLES, Batch, Generator, fill_with_old_orders
+from bench._orders import TABLES, Batch, Generator, Ids, fill_with_old_orders
 from bench._orm import OrmRecorder
 from bench._trips import round_trips_of
 from functions.migrate.service import migrate
@@ -45,6 +45,8 @@ from local.postgres import HOST, PostgresServer
 ROUNDS: Mapping[int, int] = {1: 60, 10: 40, 100: 25, 1_000: 15, 5_000: 5}
 """Rounds by batch size."""
 GROWTH_SIZE, GROWTH_ROUNDS, WARM_UP = 1_000, 15, 3
+GROWTHS: Mapping[str, Ids] = {"growth": "increasing", "growth_random": "random"}
+"""Forms of ids by their key in the report."""
 ORDERS = 5_000_000
 MOST_ORM_FILLS = 100
 SCHEMA, EMPTY, COPIED, MAPPED = "schema", "empty", "copied", "mapped"
@@ -57,6 +59,9 @@ CONFIGURATION = {
     "full_page_writes": "on",
     "max_wal_size": "4GB",
     "autovacuum": "off",
+    # Only the filling of the full ledgers gains by it; what is measured is logged all the same.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
 }
 
 Samples = defaultdict[str, list[float]]
@@ -272,9 +277,9 @@ def _measure(server: PostgresServer, rounds: Mapping[int, int], orders: int) -> 
             print(describe(size, samples), flush=True)
         trips = [_trips(bench, size, handle) for size in rounds]
     print("round trips of a batch, by size:", ", ".join(map(str, trips)), flush=True)
-    growth = _growth(server, bench.generator, min(GROWTH_SIZE, max(rounds)), orders)
     bench.close()
-    return {"batches": batches, "growth": growth, "round_trips": max(trips)}
+    growth = _growth(server, bench.generator, min(GROWTH_SIZE, max(rounds)), orders)
+    return {"batches": batches, **growth, "round_trips": max(trips)}
 
 
 def _trips(bench: Bench, size: int, handle: Callable[[str], str]) -> int:
@@ -284,51 +289,54 @@ def _trips(bench: Bench, size: int, handle: Callable[[str], str]) -> int:
     return round_trips_of(connection, lambda: handle(batch.event))
 
 
-def _growth(server: PostgresServer, generator: Generator, size: int, orders: int) -> dict[str, float]:
-    """Return what a fill costs in an empty ledger and in a full one, in turns."""
-    young, grown = Ledger(server, "young"), Ledger(server, "grown")
+def _growth(
+    server: PostgresServer, generator: Generator, size: int, orders: int
+) -> dict[str, dict[str, float]]:
+    """Return what a fill costs in an empty ledger and in a full one, by the form of new orders' ids."""
+    grown = Ledger(server, "grown")
     first = generator.batch(1)
     grown.archive(first)
     grown.both_steps(first.facts)
-    took = seconds_of(lambda: fill_with_old_orders(grown.superuser, orders))
+    took = seconds_of(lambda: fill_with_old_orders(server.dsn(database="grown"), orders))
     print(f"{orders:,} old orders written in {took:.0f} s", flush=True)
-    samples: Samples = defaultdict(list)
-    for number in range(WARM_UP + GROWTH_ROUNDS):
-        for name, ledger in (("young", young), ("grown", grown)):
-            batch = generator.batch(size)
-            ledger.archive(batch)
-            taken: list[float] = []
-            written = ledger.wal_bytes(
-                lambda: taken.append(seconds_of(lambda: ledger.both_steps(batch.facts)))  # noqa: B023 - used at once
-            )
-            if number >= WARM_UP:
-                samples[name].append(taken[0] / size)
-                samples[f"{name} wal"].append(written / size)
-    ratio = statistics.median(
-        full / empty for full, empty in zip(samples["grown"], samples["young"], strict=True)
-    )
-    result = {
-        "0": 1e6 * statistics.median(samples["young"]),
-        str(orders): 1e6 * statistics.median(samples["grown"]),
-    }
-    wal = {name: statistics.median(samples[f"{name} wal"]) for name in ("young", "grown")}
-    print(
-        f"a fill in an empty ledger {result['0']:.1f} us, WAL {wal['young']:.0f} bytes;"
-        f" among {orders:,} orders {result[str(orders)]:.1f} us, WAL {wal['grown']:.0f} bytes: x {ratio:.2f}",
-        flush=True,
-    )
-    young.close()
+    found: dict[str, dict[str, float]] = {}
+    for name, ids in GROWTHS.items():
+        young = Ledger(server, name)
+        grown.superuser.execute("CHECKPOINT")
+        samples: Samples = defaultdict(list)
+        for number in range(WARM_UP + GROWTH_ROUNDS):
+            for ledger, age in ((young, "young"), (grown, "grown")):
+                batch = generator.batch(size, ids)
+                ledger.archive(batch)
+                taken: list[float] = []
+                written = ledger.wal_bytes(
+                    lambda: taken.append(seconds_of(lambda: ledger.both_steps(batch.facts)))  # noqa: B023 - used at once
+                )
+                if number >= WARM_UP:
+                    samples[age].append(taken[0] / size)
+                    samples[f"{age} wal"].append(written / size)
+        young.close()
+        middle = {age: statistics.median(values) for age, values in samples.items()}
+        found[name] = {"0": 1e6 * middle["young"], str(orders): 1e6 * middle["grown"]}
+        print(
+            f"{ids} ids: a fill in an empty ledger {1e6 * middle['young']:.1f} us,"
+            f" WAL {middle['young wal']:.0f} bytes; among {orders:,} orders"
+            f" {1e6 * middle['grown']:.1f} us, WAL {middle['grown wal']:.0f} bytes:"
+            f" x {_ratio(samples, 'grown', 'young'):.2f}",
+            flush=True,
+        )
     grown.close()
-    return result
+    return found
+
+
+def _ratio(samples: Mapping[str, Sequence[float]], name: str, other: str) -> float:
+    pairs = zip(samples[name], samples[other], strict=True)
+    return statistics.median(one / another for one, another in pairs)
 
 
 def describe(size: int, samples: Mapping[str, Sequence[float]]) -> str:
     """Return a batch size's medians, in microseconds and bytes per fill, and its medians of ratios."""
     middle = {name: statistics.median(values) for name, values in samples.items()}
-
-    def ratio(name: str, other: str) -> float:
-        pairs = zip(samples[name], samples[other], strict=True)
-        return statistics.median(one / another for one, another in pairs)
 
     lines = [f"batches of {size:,}: microseconds per fill (median of {len(samples['first copy'])})"]
     lines += [
@@ -341,11 +349,11 @@ def describe(size: int, samples: Mapping[str, Sequence[float]]) -> str:
         for delivery in ("first", "replay")
     ]
     lines.append(
-        f"  database / COPY {ratio('first database', 'first copy'):.2f},"
-        f" handler / COPY {ratio('first handler', 'first copy'):.2f},"
-        f" replay / first {ratio('replay database', 'first database'):.2f},"
-        f" ORM / handler {ratio('first orm', 'first handler'):.1f};"
-        f" WAL / COPY's {ratio('first database wal', 'first copy wal'):.2f}"
+        f"  database / COPY {_ratio(samples, 'first database', 'first copy'):.2f},"
+        f" handler / COPY {_ratio(samples, 'first handler', 'first copy'):.2f},"
+        f" replay / first {_ratio(samples, 'replay database', 'first database'):.2f},"
+        f" ORM / handler {_ratio(samples, 'first orm', 'first handler'):.1f};"
+        f" WAL / COPY's {_ratio(samples, 'first database wal', 'first copy wal'):.2f}"
     )
     return "\n".join(lines)
 
