@@ -246,6 +246,38 @@ def test_trades_of_a_time_without_linkage_are_disabled_and_link_after_it(deploye
     eventually(lambda: deployed.rows(disposition) == [["linked"]], "the backlog's link")
 
 
+def test_dead_letters_come_back_by_themselves(deployed: Deployed) -> None:
+    order_id, dead_letters = str(uuid4()), deployed.cloud.output("FillsDlqUrl")
+    deployed.cloud.client("sqs").send_message(
+        QueueUrl=dead_letters, MessageBody=json.dumps([a_fill(order_id, "DOT-USD")])
+    )
+    recorded = (
+        f"SELECT fill_count, filled_quantity::text FROM trade_records WHERE venue_order_id = '{order_id}'"
+    )
+
+    done = deployed.cloud.invoke("RedriveFunction", {})
+    # Unless its schedule has just been quicker, that is one.
+    assert done["ledger_answers"] is True
+    assert (done["moved"], done["left"]) == (done["waiting"], 0)
+    assert eventually(lambda: deployed.rows(recorded), "the fill that was a dead letter") == [[1, "2"]]
+    counted = deployed.cloud.client("sqs").get_queue_attributes(
+        QueueUrl=dead_letters,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )
+    assert set(counted["Attributes"].values()) == {"0"}
+
+
+def test_an_unknown_path_gets_a_problem_document(deployed: Deployed) -> None:
+    for method, path, status in (
+        ("GET", "/v2/nothing", 404),
+        ("POST", "/", 404),
+        ("GET", "/v1/signals", 405),
+    ):
+        reply = requests.request(method, f"{deployed.api_url}{path}", timeout=TIMEOUT_SECONDS)
+        assert (reply.status_code, reply.json()["status"]) == (status, status)
+        assert reply.headers["content-type"] == "application/problem+json"
+
+
 def test_the_operators_queries_run_as_they_stand(deployed: Deployed) -> None:
     for query in (OPERATORS_COUNT, OPERATORS_LATEST):
         assert json.loads(deployed.command("sql", query, "--json"))
