@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import polars
 import pytest
@@ -18,26 +16,10 @@ from cli.cloud import Cloud, Options
 from cli.main import app
 from functions.report import read
 from linkage.adapters import postgres_export
+from tests.cli.ledger_cloud import LedgerCloud
 from tests.support import forty_trades as hand
 from tests.support.hand_ledger import tell_forty_trades
 from tests.support.ledger import LedgerDatabase
-
-
-class LedgerCloud(Cloud):
-    """A stage whose ``read_ledger`` is the real one, on a test's database."""
-
-    def __init__(self) -> None:
-        super().__init__("test")
-        self.asked: list[Mapping[str, object]] = []
-        self.sizes: list[int] = []
-
-    def invoke(self, output_name: str, payload: Mapping[str, object], *, read_timeout: float = 120) -> Any:
-        """Answer through JSON, as the deployed function does."""
-        assert output_name == "ReadLedgerFunction"
-        self.asked.append(payload)
-        reply = json.dumps(read.read_ledger(json.loads(json.dumps(payload)), None))
-        self.sizes.append(len(reply))
-        return json.loads(reply)
 
 
 @pytest.fixture
