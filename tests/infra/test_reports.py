@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from functions.report.handler import SendReportEvent
-from infra.cdk.stages import REPORTS, StageError, load_stage
+from infra.cdk.stages import REPORTS, Stage, StageError, load_stage
 from tests.infra.assembly import Assembly
 
 
@@ -48,7 +48,8 @@ def test_context_changes_adds_and_leaves_out_reports() -> None:
         "hourly": {"schedule": "cron(0 * * * ? *)", "hours": 1, "send_when": "problem"},
     }
     for reports in (given, json.dumps(given)):
-        stage = load_stage({"recipients": "ops@example.com", "reports": reports}.get)
+        context: dict[str, object] = {"recipients": "ops@example.com", "reports": reports}
+        stage = load_stage(context.get)
         assert set(stage.reports) == {"daily", "weekly", "hourly"}
         assert stage.reports["daily"].send_when == "activity"
         assert stage.reports["daily"].schedule == REPORTS["daily"].schedule
@@ -56,11 +57,16 @@ def test_context_changes_adds_and_leaves_out_reports() -> None:
         assert stage.report_hours == 2
 
 
+def stage_with(reports: object) -> Stage:
+    context: dict[str, object] = {"reports": reports}
+    return load_stage(context.get)
+
+
 def test_a_missing_report_is_noticed_an_hour_after_the_shortest_period() -> None:
     assert load_stage({}.get).report_hours == 7
-    assert load_stage({"reports": {"linkage": False}}.get).report_hours == 25
-    weekly = load_stage({"reports": {"linkage": False, "daily": False}}.get)
-    assert weekly.report_hours == 168  # as far back as CloudWatch looks
+    assert stage_with({"linkage": False}).report_hours == 25
+    # As far back as CloudWatch looks.
+    assert stage_with({"linkage": False, "daily": False}).report_hours == 168
 
 
 @pytest.mark.parametrize(
@@ -80,4 +86,4 @@ def test_a_missing_report_is_noticed_an_hour_after_the_shortest_period() -> None
 )
 def test_a_wrong_report_is_refused_by_name(reports: object, message: str) -> None:
     with pytest.raises(StageError, match=message):
-        load_stage({"reports": reports}.get)
+        stage_with(reports)
