@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 
 from functions.report.handler import SendReportEvent
+from infra.cdk.bundling import ROOT
 from infra.cdk.stages import REPORTS, Stage, StageError, load_stage
 from tests.infra.assembly import Assembly
 
@@ -63,7 +65,7 @@ def stage_with(reports: object) -> Stage:
 
 
 def test_a_missing_report_is_noticed_an_hour_after_the_shortest_period() -> None:
-    assert load_stage({}.get).report_hours == 7
+    assert stage_with({}).report_hours == 7
     assert stage_with({"linkage": False}).report_hours == 25
     # As far back as CloudWatch looks.
     assert stage_with({"linkage": False, "daily": False}).report_hours == 168
@@ -87,3 +89,12 @@ def test_a_missing_report_is_noticed_an_hour_after_the_shortest_period() -> None
 def test_a_wrong_report_is_refused_by_name(reports: object, message: str) -> None:
     with pytest.raises(StageError, match=message):
         stage_with(reports)
+
+
+def test_the_documented_context_is_understood() -> None:
+    page = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    context: dict[str, object] = json.loads(example)
+    stage = load_stage(context.get)
+    assert set(stage.reports) == {"daily", "weekly"}
+    assert stage.all_recipients == ("desk@example.com", "ada@example.com")
