@@ -31,6 +31,7 @@ LINKS = "linkage/adapters/postgres_ledger/links.py"
 DERIVE = "linkage/adapters/postgres_ledger/derive.py"
 LEDGER = "linkage/adapters/postgres_ledger/ledger.py"
 SCHEMA = "migrations/versions/v0001_ledger.py"
+DISPOSITIONS = "migrations/versions/v0007_windows.py"
 FACTS = "linkage/adapters/postgres_ledger/facts.py"
 SIGNALS = "linkage/adapters/dynamodb_signals.py"
 HANDLER = "functions/recorder/handler.py"
@@ -319,7 +320,7 @@ MUTANTS = (
     Mutant(
         "no key, no expectation",
         "29",
-        SCHEMA,
+        DISPOSITIONS,
         (("pattern.expects_signals, account_bots.expects_signals) = 'yes'\n",
           "pattern.expects_signals, account_bots.expects_signals) = 'yes'\n"
           "             AND tr.client_order_id IS NOT NULL\n"),),
