@@ -328,8 +328,6 @@ def test_parameters_that_are_too_long_for_a_mail_stay_in_the_ledger(
     assert len(story["orders"][0]["snapshot"]["parameters"]["text"]) == 9000
 
 
-def test_the_orders_are_written_as_the_wire_has_them(
-    mixed: LedgerRows, reader: PostgresLedgerReader
-) -> None:
+def test_the_orders_are_written_as_the_wire_has_them(mixed: LedgerRows, reader: PostgresLedgerReader) -> None:
     told = reader.report(WINDOW)
     assert told["orders"] == ReportDocument.model_validate(told).model_dump(mode="json")["orders"]
