@@ -33,20 +33,23 @@ from moto.core.models import botocore_stubber
 from functions.migrate import bootstrap
 from functions.migrate.settings import BootstrapSettings
 from functions.report import service as report
-from infra.cdk.bundling import AWS_SERVICES, ROOT
+from infra.cdk.bundling import AWS_SERVICES, CANDLES_BUNDLES, ROOT
 from linkage.adapters.dynamodb_bots import DynamoBotDirectory
 from linkage.adapters.dynamodb_reports import DynamoReportClaims
 from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
 from linkage.adapters.dynamodb_state import DynamoPaperStore, DynamoStateStore
 from linkage.adapters.lambda_ledger import LambdaLedgerReader
+from linkage.adapters.s3_market import S3Market
 from linkage.adapters.secrets_keys import SecretKeys
 from linkage.adapters.ses_mailer import SesMailer
 from linkage.adapters.sqs_events import SqsDeadLetters, SqsEventQueue, queue_depth
 from linkage.adapters.ssm_parameters import SsmParameters
+from linkage.domain.candle_bucket import CandleBucket
 from linkage.domain.errors import (
     ConfigurationError,
     DeliveryError,
     LedgerUnavailableError,
+    MarketUnavailableError,
     StoreUnavailableError,
 )
 from linkage.domain.facts import SignalKey, Window
@@ -55,6 +58,7 @@ from linkage.ports import ReportPeriod
 from linkage.runtime import aws
 from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
+from tests.linkage.adapters.test_markets import HEADER, NOON, line
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, moto_account
 from tests.support.events import NOW
@@ -89,7 +93,7 @@ def call_sites() -> set[Site]:
     session = botocore.session.get_session()
     operations = SPECIAL | {
         xform_name(operation)
-        for service in AWS_SERVICES
+        for service in {*AWS_SERVICES, *(name for each in CANDLES_BUNDLES.values() for name in each.services)}
         for operation in session.get_service_model(service).operation_names
     }
     sites: set[Site] = set()
@@ -141,6 +145,8 @@ class Wire:
             self._serve(event_name, request)
             raise ReadTimeoutError(endpoint_url=request.url)
         status, code = _TROUBLES[self.fault]
+        if ".s3." in event_name:
+            return _answer_of_s3(request.url, status, code)
         return _answer(request.url, status, {"__type": code, "message": "a fault"}, code)
 
     def _serve(self, event_name: str, request: Any) -> Any:
@@ -172,6 +178,14 @@ class _Raw(BytesIO):
 def _answer(url: str, status: int, document: Mapping[str, object], code: str = "") -> AWSResponse:
     headers = {"content-type": "application/json"} | ({"x-amzn-errortype": code} if code else {})
     return AWSResponse(url, status, headers, _Raw(json.dumps(document).encode()))
+
+
+def _answer_of_s3(url: str, status: int, code: str) -> AWSResponse:
+    """S3 speaks XML, and asks for patience with words of its own."""
+    if code == "ThrottlingException":
+        status, code = 503, "SlowDown"
+    text = f"<Error><Code>{code}</Code><Message>a fault</Message></Error>"
+    return AWSResponse(url, status, {"content-type": "application/xml"}, _Raw(text.encode()))
 
 
 _wires: list[Wire] = []
@@ -453,6 +467,28 @@ def count_letters(account: Account) -> Case:
     return Case(lambda: queue_depth(client, dead))
 
 
+def _bucket(account: Account) -> S3Market:
+    client = account.client("s3")
+    place = {"CreateBucketConfiguration": {"LocationConstraint": client.meta.region_name}}
+    client.create_bucket(Bucket="candles", **({} if client.meta.region_name == "us-east-1" else place))
+    client.put_object(Bucket="candles", Key="spot/BTC-USD_5m.csv", Body=f"{HEADER}{line(0)}".encode())
+    return S3Market(CandleBucket("candles", "spot/"), client)
+
+
+def list_candles(account: Account) -> Case:
+    return Case(_bucket(account).symbols)
+
+
+def read_candles(account: Account) -> Case:
+    market = _bucket(account)
+
+    def read() -> tuple[str, ...]:
+        candles = market.candles(["BTC-USD"], as_of=NOON + timedelta(minutes=5), bars=1, interval_seconds=300)
+        return candles.symbols
+
+    return Case(read)
+
+
 def read_parameters(account: Account) -> Case:
     client = account.client("ssm")
     client.put_parameter(Name="/strategy", Value="{}", Type="String")
@@ -592,6 +628,14 @@ ROWS: tuple[tuple[Site, Row], ...] = (
         Row("DeleteMessageBatch", move_letters, DeliveryError, doubles=True, why="its copy is sent already"),
     ),
     ((SQS, "queue_depth", "get_queue_attributes"), Row("GetQueueAttributes", count_letters, DeliveryError)),
+    (
+        ("linkage/adapters/s3_market.py", "S3Market._list", "get_paginator"),
+        Row("ListObjectsV2", list_candles, MarketUnavailableError),
+    ),
+    (
+        ("linkage/adapters/s3_market.py", "S3Market._read", "get_object"),
+        Row("GetObject", read_candles, MarketUnavailableError),
+    ),
     (
         ("linkage/adapters/ssm_parameters.py", "SsmParameters.document", "get_parameter"),
         Row("GetParameter", read_parameters),
