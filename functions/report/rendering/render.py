@@ -27,7 +27,7 @@ from functions.report.rendering.results import (
     lots_note,
     results_of,
 )
-from functions.report.rendering.verdict import LEVEL_WORDS, Advice, Level, Verdict, judge
+from functions.report.rendering.verdict import LEVEL_WORDS, Advice, Level, Verdict, busy_modes, judge
 from linkage.contracts.performance import Money
 from linkage.contracts.report import (
     DEFECTS,
@@ -264,7 +264,7 @@ class _View:
         self.several_modes = len(document.modes) > 1
         # Silence has no rates: a row of dashes would only look like a table of zeros.
         quiet = verdict.level == "quiet"
-        self.modes = [] if quiet else [self._mode(mode) for mode in document.modes]
+        self.modes = [] if quiet else [self._mode(mode) for mode in busy_modes(document)]
         shown = [
             results_of(
                 mode,

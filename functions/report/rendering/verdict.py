@@ -95,25 +95,35 @@ def _words(document: ReportDocument, level: Level, zone: tzinfo, dead_letters: i
         start, end = (clock_time(each, zone) for each in (document.period.start, document.period.end))
         waiting = "".join(f" · {words}" for mode in document.modes for words in _open_words(mode))
         return f"QUIET · no orders {start} to {end}{waiting}", "No orders were executed."
-    several = len(document.modes) > 1
-    facts = " · ".join(
-        " · ".join([_mode_words(mode, several), *_money_words(mode)]) for mode in document.modes
-    )
+    modes = busy_modes(document)
+    several = len(modes) > 1
+    facts = " · ".join(" · ".join([_mode_words(mode, several), *_money_words(mode)]) for mode in modes)
     pending = sum(mode.rates.pending for mode in document.modes)
     waiting = f" · {pending} pending" if pending else ""
     subject = f"{LEVEL_WORDS[level]} · {facts or 'no orders'}{waiting}"
     return subject, _headline(document)
 
 
+def busy_modes(document: ReportDocument) -> list[ModeReport]:
+    """Return the modes that traded or were to trade; all of them if none was.
+
+    A mode may have results and nothing else: the books of manual orders are in no bot's mode.
+    """
+    rates = ((mode, mode.rates) for mode in document.modes)
+    busy = [mode for mode, of in rates if of.executed.whole or of.signals.whole or of.pending]
+    return busy or list(document.modes)
+
+
 def _headline(document: ReportDocument) -> str:
-    sentences = [_mode_sentence(mode) for mode in document.modes]
+    modes = busy_modes(document)
+    sentences = [_mode_sentence(mode) for mode in modes]
     if len(sentences) <= 1:
         return sentences[0] if sentences else "No orders were executed."
-    if all(mode.rates.expected.whole for mode in document.modes):
-        return f"All expected orders are linked, {' and '.join(mode.mode for mode in document.modes)}."
+    if all(mode.rates.expected.whole for mode in modes):
+        return f"All expected orders are linked, {' and '.join(mode.mode for mode in modes)}."
     return " ".join(
         f"{mode.mode.capitalize()}: {sentence[0].lower()}{sentence[1:]}"
-        for mode, sentence in zip(document.modes, sentences, strict=True)
+        for mode, sentence in zip(modes, sentences, strict=True)
     )
 
 

@@ -26,6 +26,7 @@ from tests.functions.report.documents import (
     hostile_document,
     order,
 )
+from tests.functions.report.results import results_document
 
 MAX_HTML_BYTES = 90_000
 
@@ -132,6 +133,22 @@ def test_modes_stand_side_by_side_and_are_not_summed() -> None:
     assert story.count("23 of 23") == 4
     assert "46" not in story
     assert "All expected orders are linked, live and paper." in story
+
+
+def test_a_mode_with_results_and_no_orders_is_in_no_headline() -> None:
+    document = results_document()
+    nothing = ModeRates(
+        mode="unknown",
+        expected=Rate(part=0, whole=0),
+        executed=Rate(part=0, whole=0),
+        signals=Rate(part=0, whole=0),
+    )
+    idle = ModeReport(rates=nothing, money=document.modes[0].money)
+    report = render(document.model_copy(update={"modes": [*document.modes, idle]}), stage="prod")
+    assert "unknown" not in report.subject.lower()
+    assert "no orders" not in report.subject.lower()
+    assert "Linkage · unknown" not in report.html
+    assert "unknown" in report.text.lower()
 
 
 def test_defects_of_two_modes_are_told_apart_in_the_subject() -> None:
