@@ -77,6 +77,10 @@ class LedgerDatabase:
             connection.execute("SET lock_timeout = '5s'")
             names = [name for (name,) in connection.execute(tables) if name not in (*_NOT_EMPTIED, *kept)]
             connection.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
+            connection.execute(
+                "SELECT setval(oid::regclass, 1, false) FROM pg_class"
+                " WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace"
+            )
 
     def close(self) -> None:
         """Close what is open."""
