@@ -168,10 +168,11 @@ def _wait(ledger: OwnLedger) -> None:
         say("The ledger is gone.")
 
 
-def _write(files: dict[str, str], folder: Path) -> None:
+def _write(files: Mapping[str, str | bytes], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / Path(name).name).write_text(text, encoding="utf-8", newline="")
+    for name, content in files.items():
+        encoded = content.encode() if isinstance(content, str) else content
+        (folder / Path(name).name).write_bytes(encoded)
 
 
 def _text(path: Path, option: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from cli.output import print_json, print_table, say
 from cli.parquet import write_parquet
 from cli.period import FromOption, HoursOption, UntilOption, period_of
 from cli.tables import TABLE_COLUMNS, print_tables, table_rows, tables_csv
+from functions.report.rendering.pictures import beside, images_of, inside
 from linkage.contracts.report import ModeRates, Rate, RatesDocument
 
 
@@ -110,7 +110,8 @@ def report(
         raise CommandError("--format parquet needs --out: it is a file")
     cloud = cloud_of(context)
     period = period_of(hours, since, until, now=datetime.now(UTC))
-    reply = _request(cloud, period, send=send, recipients=to, subject=subject)
+    pictured = browse or form is Format.HTML or (out is not None and form is None)
+    reply = _request(cloud, period, send=send, recipients=to, subject=subject, images=pictured)
     chosen = form or (Format.JSON if as_json else Format.TEXT)
     document = _document(cloud, period, by) if by or chosen not in (Format.TEXT, Format.HTML) else None
     files = list(save(reply, out)) if out is not None and form is None else []
@@ -143,7 +144,7 @@ def _print(
         mail = {name: reply[name] for name in ("sent", "already_sent", "subject", "level")}
         print_json({**mail, "files": [str(path) for path in files], "report": document})
     elif form is Format.HTML:
-        typer.echo(reply["html"], nl=False)
+        typer.echo(inside(reply["html"], images_of(reply)), nl=False)
     elif form is Format.CSV:
         typer.echo(tables_csv(document or {}), nl=False)
     else:
@@ -165,19 +166,15 @@ def _write(out: Path, form: Format, reply: Mapping[str, Any], document: Mapping[
     elif form is Format.CSV:
         text = tables_csv(document or {})
     else:
-        text = reply["html"] if form is Format.HTML else reply["text"]
+        text = inside(reply["html"], images_of(reply)) if form is Format.HTML else reply["text"]
     path.write_text(text, encoding="utf-8", newline="")
     return path
 
 
 def _page(reply: Mapping[str, Any], files: Sequence[Path]) -> Path:
     """Return the HTML as a file: the one that was written, else a temporary one."""
-    written = next((path for path in files if path.suffix == ".html"), None)
-    if written is not None:
-        return written
-    path = Path(mkdtemp(prefix="linkage-")) / "report.html"
-    path.write_text(reply["html"], encoding="utf-8")
-    return path
+    pages = [path for path in files if path.suffix == ".html"]
+    return pages[0] if pages else _page(reply, save(reply, Path(mkdtemp(prefix="linkage-"))))
 
 
 def verify(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -198,14 +195,11 @@ def verify(context: typer.Context, as_json: JsonOption = False) -> None:
 def save(reply: Mapping[str, Any], folder: Path) -> Sequence[Path]:
     """Write a report's HTML, text and CSV files into a folder, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    html = reply["html"]
+    html, pictures = beside(reply["html"], images_of(reply))
     paths = []
-    for cid, text in reply.get("images", {}).items():
-        # A browser knows no Content-ID: beside the page the picture is a file.
-        picture = folder / f"{Path(cid).name}.png"
-        picture.write_bytes(base64.b64decode(text))
-        html = html.replace(f'src="cid:{cid}"', f'src="{picture.name}"')
-        paths.append(picture)
+    for name, png in pictures.items():
+        paths.append(folder / name)
+        paths[-1].write_bytes(png)
     contents = {"report.html": html, "report.txt": reply["text"], **reply["csv"]}
     for name, text in contents.items():
         path = folder / Path(name).name
@@ -221,8 +215,9 @@ def _request(
     send: bool,
     recipients: Sequence[str] | None,
     subject: str | None,
+    images: bool,
 ) -> Mapping[str, Any]:
-    payload: dict[str, object] = {**period, "send": send, "return_bodies": True}
+    payload: dict[str, object] = {**period, "send": send, "return_bodies": True, "images": images}
     if recipients:
         payload["recipients"] = list(recipients)
     if subject is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from functools import cache
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from functions.report import service
+from functions.report.rendering.pictures import encoded
 from functions.report.settings import SendReportSettings
 from linkage.adapters.dynamodb_reports import DynamoReportClaims
 from linkage.adapters.dynamodb_state import DynamoStateStore
@@ -35,6 +35,7 @@ class SendReportEvent(BaseModel):
         report: name of the schedule's report; a period is mailed once under each.
         hours: length of its period, which ends at the last boundary before ``scheduled_time``.
         start, end: a period of one's own instead.
+        images: whether the pictures are wanted with the bodies; drawing them takes seconds.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -50,6 +51,7 @@ class SendReportEvent(BaseModel):
     subject: str | None = None
     send: bool = True
     return_bodies: bool = False
+    images: bool = True
 
 
 def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -104,7 +106,8 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     }
     if asked.return_bodies or not asked.send:
         reply.update(html=outcome.report.html, text=outcome.report.text, csv=dict(outcome.report.csv))
-        reply["images"] = {cid: base64.b64encode(png).decode() for cid, png in outcome.report.images.items()}
+        if asked.images:
+            reply["images"] = encoded(outcome.report.images)
     return reply
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from functions.report.rendering.pictures import beside
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
 from linkage.domain.facts import FactBatch, Window
@@ -125,15 +126,17 @@ def _as_of(end: datetime, read: Mapping[str, Any]) -> Any:
     return moved(read)
 
 
-def files_of(outcome: Outcome) -> dict[str, str]:
+def files_of(outcome: Outcome) -> dict[str, str | bytes]:
     """Return the report's files, by name. They are the same whenever the same thing is tried."""
+    html, pictures = beside(outcome.report.html, outcome.report.images)
     document = outcome.document.model_dump(mode="json")
     trial = {name: value for name, value in outcome.trial.document().items() if name != "tried_at"}
     return {
-        "report.html": outcome.report.html,
+        "report.html": html,
         "report.txt": outcome.report.text,
         "report.json": json.dumps({"trial": trial, "report": document}, indent=2, ensure_ascii=False) + "\n",
         **outcome.report.csv,
+        **pictures,
     }
 
 

@@ -17,12 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.bot import Registration, register
+from functions.report.rendering.pictures import images_of
 from linkage.domain.errors import LinkageError
 from local.cloud import LocalCloud
 from local.demo import foreign, sources
 from local.demo.foresight import Deployment
 from local.demo.market import Candles, prepare
-from local.demo.outcome import Summary, draft_of, images_of, judge, send_report, write_report, write_summary
+from local.demo.outcome import Summary, draft_of, judge, send_report, write_report, write_summary
 from local.demo.plan import Plan, make_plan
 from local.demo.replay import Counts, Replay
 from local.demo.stage import DemoError, Stage

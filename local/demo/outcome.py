@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from functions.report.rendering.pictures import beside, images_of
 from linkage.adapters.file_market import FileMarket
 from linkage.domain.ids import FIRST_PARTY_BOT
 from linkage.domain.times import iso_utc
@@ -211,11 +211,6 @@ def send_report(stage: Stage, plan: Plan, *, recipient: str) -> Mapping[str, Any
     return reply
 
 
-def images_of(report: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return the pictures of a report that ``send_report`` returned, by Content-ID."""
-    return {cid: base64.b64decode(text) for cid, text in report["images"].items()}
-
-
 def write_report(folder: Path, report: Mapping[str, Any], mail: EmailMessage) -> None:
     """Write the report's files into a folder.
 
@@ -224,11 +219,9 @@ def write_report(folder: Path, report: Mapping[str, Any], mail: EmailMessage) ->
     """
     for name, text in report["csv"].items():
         mail.add_attachment(text.encode(), maintype="text", subtype="csv", filename=Path(name).name)
-    html = report["html"]
-    for cid, png in images_of(report).items():
-        # A browser knows no Content-ID: beside the page the picture is a file.
-        html = html.replace(f'src="cid:{cid}"', f'src="{cid}.png"')
-        (folder / f"{cid}.png").write_bytes(png)
+    html, pictures = beside(report["html"], images_of(report))
+    for name, png in pictures.items():
+        (folder / name).write_bytes(png)
     (folder / "report.html").write_text(html, encoding="utf-8")
     (folder / "report.txt").write_text(report["text"], encoding="utf-8")
     (folder / "report.eml").write_bytes(mail.as_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,9 @@ def test_a_backtest_writes_its_report_and_stays_on_the_list(folder: Path, tmp_pa
     assert done.exit_code == 0, done.output
     assert "trades linked" in done.stdout
     assert {"report.html", "report.txt", "report.json", "orders.csv"} <= {path.name for path in out.iterdir()}
+    shown = re.findall(r'<img [^>]*src="([^"]+)"', (out / "report.html").read_text())
+    assert shown
+    assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in shown)
 
     listed = json.loads(CliRunner().invoke(app, ["trials", "--json"]).stdout)
     written = json.loads((out / "report.json").read_text())

@@ -60,6 +60,7 @@ class ReportCloud(Cloud):
             "sent": [f"message to {recipient}" for recipient in recipients] if payload["send"] else [],
             "already_sent": 0, "subject": report.subject, "level": report.level, "html": report.html,
             "text": report.text, "csv": dict(report.csv),
+            **({"images": {"pnl-1": "UE5H"}} if payload["images"] and "cid:" in report.html else {}),
         }  # fmt: skip
 
     def payload(self, output_name: str = "SendReportFunction") -> Mapping[str, Any]:
@@ -407,3 +408,18 @@ def test_an_error_in_a_statement_is_exit_code_1_and_its_words(cloud: ReportCloud
     result = run(cloud, "sql", "SELECT x")
     assert (result.exit_code, result.stdout) == (1, "")
     assert 'column "x" does not exist' in result.stderr
+
+
+def test_pictures_are_drawn_only_for_those_who_see_them(tmp_path: Path) -> None:
+    for arguments, wanted in (
+        ([], False),
+        (["--format", "json"], False),
+        (["--format", "csv", "--out", str(tmp_path / "report.csv")], False),
+        (["--out", str(tmp_path / "folder")], True),
+        (["--format", "html"], True),
+    ):
+        cloud = ReportCloud(results_document())
+        page = run(cloud, "report", *FROM, *arguments).stdout
+        assert cloud.payload()["images"] is wanted, arguments
+        assert 'src="cid:' not in page
+    assert (tmp_path / "folder" / "pnl-1.png").read_bytes() == b"PNG"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -48,14 +48,13 @@ MAX_PICTURES = 4
 _ORDER_OF_DISPOSITIONS = tuple(words.DISPOSITION_WORDS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RenderedReport:
     """A report, ready to be mailed or saved.
 
     Attributes:
         level: ``act``, ``look``, ``ok`` or ``quiet``.
         csv: file names to their text.
-        images: PNG pictures that the HTML shows, by their Content-ID.
         memory: for the next report of this name; None where none was given.
     """
 
@@ -64,8 +63,13 @@ class RenderedReport:
     html: str
     text: str
     csv: Mapping[str, str]
-    images: Mapping[str, bytes] = field(default_factory=dict)
     memory: str | None = None
+    draw: Callable[[], Mapping[str, bytes]] = dict
+
+    @cached_property
+    def images(self) -> Mapping[str, bytes]:
+        """PNG pictures that the HTML shows, by their Content-ID; drawn when somebody wants them."""
+        return self.draw()
 
 
 def render(
@@ -105,11 +109,11 @@ def render(
         html=_environment(html=True).get_template("report.html.j2").render(context),
         text=_environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n",
         csv=csv_files(document),
-        images={
+        memory=None if memory is None else memory.model_dump_json(),
+        draw=lambda: {
             cid: pnl_chart(money.curve, until=document.period.end, currency=money.currency, zone=zone)
             for cid, _, money in pictures
         },
-        memory=None if memory is None else memory.model_dump_json(),
     )
 
 

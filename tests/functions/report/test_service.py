@@ -13,6 +13,7 @@ from linkage.domain.errors import DeliveryError, LedgerUnavailableError, NotSent
 from linkage.domain.facts import Window
 from tests.functions.report.documents import END, START, busy_document, calm_document, empty_document
 from tests.functions.report.fakes import FakeClaims, FakeMailer, FakeReader
+from tests.functions.report.results import results_document
 from tests.functions.sighook.fakes import FakeStates
 from tests.support.clock import FrozenClock
 
@@ -209,3 +210,22 @@ def test_days_and_weeks_begin_at_the_readers_midnight(hours: int) -> None:
     assert window.end == datetime(2026, 10, 25, 23, 0, tzinfo=UTC)
     assert window.end - window.start == timedelta(hours=hours + 1)
     assert scheduled_window(fired + timedelta(hours=5), hours, zone) == window
+
+
+def test_nobody_draws_the_pictures_of_a_report_that_nobody_gets(
+    send: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        "functions.report.rendering.render.pnl_chart", lambda *_curve, **_more: drawn.append("one") or b"png"
+    )
+    calm, results = calm_document(), results_document()
+    first = calm.modes[0].model_copy(update={"money": results.modes[0].money})
+    send.reader.document = calm.model_copy(update={"modes": [first, *calm.modes[1:]]})
+    assert send("ada@example.com", send_when="problem").withheld
+    assert drawn == []
+
+    send("ada@example.com", name="daily")
+    ((_, mail),) = send.mailer.sent
+    assert [cid for cid, _ in mail.images] == ["pnl-1"]
+    assert drawn == ["one"]
