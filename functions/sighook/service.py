@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.domain.snapshots import MAIN_ARM, Snapshot, make_run_id
 from linkage.domain.times import iso_utc
 from linkage.domain.universe import parse_universe
-from linkage.ports import Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
+from linkage.ports import Candles, Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
 from linkage.strategy.arms import Arm, candles_of, choose_arm, default_arms, parse_arms
 from linkage.strategy.plugin import Decided, Decision, Strategy, last_close, sent_signals
 from linkage.strategy.state import StrategyState
@@ -179,9 +179,7 @@ class Completed:
     @property
     def suppressed(self) -> Mapping[str, int]:
         """Guardrail to number of signals."""
-        return _counted(
-            name for arm in self.arms for name, many in arm.suppressed.items() for _ in range(many)
-        )
+        return dict(sum((Counter(arm.suppressed) for arm in self.arms), Counter[str]()))
 
     def count(self, outcome: str, *, sent: bool = True) -> int:
         """Return how many signals had this outcome; ``sent`` leaves out the suppressed ones."""
@@ -229,7 +227,13 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
             _publish_snapshot(snapshot, ports)
 
     before = kept.strategy_state()
-    turns = _decide(arms, snapshots, before, scheduled_at, closed, deployment, ports)
+    candles = ports.market.candles(
+        universe.symbols or ports.market.symbols(),
+        as_of=closed,
+        bars=max(arm.parameters.bars for arm in arms),
+        interval_seconds=arms[0].parameters.interval_seconds,
+    )
+    turns = _decide(arms, snapshots, before, candles, scheduled_at, closed, strategy)
     after = _state_after(before, turns, closed)
     decisions = [(turn, one) for turn in turns for one in turn.decided.decisions]
     shown, unpublished = _bounded(decisions, deployment.max_suppressed_per_run)
@@ -256,7 +260,7 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
                 posted=[each for each, (its, _) in zip(posted, shown, strict=True) if its is turn],
                 skipped=turn.decided.skipped,
                 seen=turn.decided.seen,
-                suppressed=_counted(one.guardrail for one in turn.decided.decisions if one.guardrail),
+                suppressed=Counter(one.guardrail for one in turn.decided.decisions if one.guardrail),
             )
             for turn in turns
         ],
@@ -272,24 +276,16 @@ def _decide(
     arms: Sequence[Arm],
     snapshots: Mapping[str, Snapshot],
     before: StrategyState,
+    candles: Candles,
     scheduled_at: datetime,
     closed: datetime,
-    deployment: Deployment,
-    ports: Ports,
+    strategy: Strategy[Any],
 ) -> list[_Turn]:
     """Return what each arm decides on the symbols that are its own at this bar.
 
     All arms share one state. The last signal of a symbol is a fact about the account, whichever arm made
     it: with a state for each arm, one would sell in the bar after the other bought.
     """
-    symbols = parse_universe(deployment.symbols).symbols or ports.market.symbols()
-    candles = ports.market.candles(
-        symbols,
-        as_of=closed,
-        bars=max(arm.parameters.bars for arm in arms),
-        interval_seconds=arms[0].parameters.interval_seconds,
-    )
-    strategy = deployment.strategy
     own: dict[str, list[str]] = {arm.name: [] for arm in arms}
     for symbol in (*candles.symbols, *candles.refused):
         own[choose_arm(arms, strategy.name, symbol, closed).name].append(symbol)
@@ -456,10 +452,6 @@ def _bounded(
     ranked = sorted(suppressed, key=lambda one: (-max(one.buy_score, one.sell_score), one.symbol))
     dropped = {one.symbol for one in ranked[limit:]}
     return [each for each in decisions if each[1].is_sent or each[1].symbol not in dropped], len(dropped)
-
-
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    return dict(Counter(names))
 
 
 def _record_run(

@@ -15,11 +15,8 @@ time every arm meets every symbol and every market. A document without arms is o
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -29,10 +26,16 @@ from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
 from linkage.domain.times import iso_utc
 from linkage.ports import Candles
-from linkage.strategy.plugin import Strategy, StrategyParameters
+from linkage.strategy.plugin import (
+    NAME,
+    Strategy,
+    StrategyParameters,
+    only_bars,
+    only_symbols,
+    read_document,
+)
 
 MAX_ARMS = 8
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _HASHES = Decimal(2**64)
 
 
@@ -66,10 +69,10 @@ def parse_arms(strategy: Strategy[Any], document: str) -> tuple[Arm, ...]:
         ConfigurationError: it cannot be read, a field is unknown, of the wrong type or out of bounds, the
             shares do not add up to 1, or the arms do not have the same interval; ``field`` is its path.
     """
-    values = _read(document)
+    values = read_document(document)
     label = _label(values.pop("label", None), "label")
     if "arms" not in values:
-        return (Arm(MAIN_ARM, Decimal(1), strategy.parse(_written(values)), label),)
+        return (Arm(MAIN_ARM, Decimal(1), strategy.parse_values(values), label),)
     tables = values.pop("arms")
     if not isinstance(tables, Mapping) or not 1 <= len(tables) <= MAX_ARMS:
         raise ConfigurationError(f"arms: must be a table of 1 to {MAX_ARMS} arms", field="arms")
@@ -105,30 +108,17 @@ def choose_arm(arms: Sequence[Arm], strategy: str, symbol: str, bar_time: dateti
     return arms[-1]
 
 
-def candles_of(candles: Candles, symbols: Sequence[str], bars: int) -> Candles:
+def candles_of(candles: Candles, symbols: Iterable[str], bars: int) -> Candles:
     """Return the last bars of some symbols; of what the market refused, only what is among them."""
-    wanted = frozenset(symbols)
-    rows = [row for row, symbol in enumerate(candles.symbols) if symbol in wanted]
-    last = slice(max(0, len(candles.times) - bars), None)
-    return replace(
-        candles,
-        symbols=tuple(candles.symbols[row] for row in rows),
-        times=candles.times[last],
-        opens=candles.opens[rows, last],
-        highs=candles.highs[rows, last],
-        lows=candles.lows[rows, last],
-        closes=candles.closes[rows, last],
-        volumes=candles.volumes[rows, last],
-        spreads={symbol: spread for symbol, spread in candles.spreads.items() if symbol in wanted},
-        refused={symbol: reason for symbol, reason in candles.refused.items() if symbol in wanted},
-    )
+    last = only_bars(candles, max(0, len(candles.times) - bars), len(candles.times))
+    return only_symbols(last, frozenset(symbols))
 
 
 def _arm(
     strategy: Strategy[Any], name: str, table: object, common: Mapping[str, Any], label: str | None
 ) -> Arm:
     place = f"arms.{name}"
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ConfigurationError(f"{place}: a name has up to 32 of a-z, 0-9, _ and -", field=place)
     if not isinstance(table, Mapping):
         raise ConfigurationError(f"{place}: must be a table", field=place)
@@ -136,7 +126,7 @@ def _arm(
     share = _share(own.pop("share", None), f"{place}.share")
     own_label = _label(own.pop("label", label), f"{place}.label")
     try:
-        parameters = strategy.parse(_written(_merged(common, own)))
+        parameters = strategy.parse_values(_merged(common, own))
     except ConfigurationError as error:
         if not _mentions(own, error.field):
             raise
@@ -180,15 +170,3 @@ def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[name] = value
     return merged
-
-
-def _read(document: str) -> dict[str, Any]:
-    try:
-        values = json.loads(document) if document.lstrip().startswith("{") else tomllib.loads(document)
-    except ValueError as error:
-        raise ConfigurationError(f"the parameter document is neither TOML nor JSON: {error}") from None
-    return dict(values)
-
-
-def _written(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, default=str)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -46,7 +46,8 @@ Breakdown = Mapping[str, Mapping[str, str | int | None]]
 """Evidence: name to decision, value, threshold, weight and contribution; decimals as strings."""
 
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""Of a strategy, and of an arm."""
 
 
 def _known_interval(seconds: int) -> int:
@@ -172,7 +173,7 @@ class Strategy(Generic[P]):
 
     def __post_init__(self) -> None:
         """Check what can be checked without candles."""
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise _wrong(f"{self.name!r} is no name: up to 32 lower-case letters, digits, _ and -")
         model = self.parameters
         if not (isinstance(model, type) and issubclass(model, StrategyParameters)):
@@ -192,7 +193,16 @@ class Strategy(Generic[P]):
             ConfigurationError: it cannot be read, or a field is unknown, of the wrong type or out of
                 bounds; ``field`` is its path.
         """
-        return parse_document(self.parameters, document)
+        return self.parse_values(read_document(document))
+
+    def parse_values(self, values: Mapping[str, Any]) -> P:
+        """Return the parameters of a document that is read already; see ``parse``."""
+        try:
+            # Strict: "35" is not 35. Through JSON, because there a list is a tuple and 2.5 an exact decimal.
+            return self.parameters.model_validate_json(json.dumps(values, default=str), strict=True)
+        except ValidationError as error:
+            path, message = _first(error)
+            raise ConfigurationError(f"{path or 'parameters'}: {message}", field=path) from None
 
     def describe(self, parameters: P, *, symbols: str) -> dict[str, Any]:
         """Return everything that can change a decision: the content of a snapshot.
@@ -268,7 +278,7 @@ class Strategy(Generic[P]):
                 f"bars of {candles.interval_seconds} s do not suit parameters "
                 f"for {parameters.interval_seconds} s", field="interval_seconds",
             )  # fmt: skip
-        if self.series is not None:
+        if self.series is not None and candles.symbols:
             yield from self.series(candles, state, parameters)
             return
         for last in range(parameters.bars - 1, len(candles.times)):
@@ -311,18 +321,17 @@ def load_strategy(path: str) -> Strategy[Any]:
     return found
 
 
-def parse_document(model: type[P], document: str) -> P:
-    """Return the parameters of a document, see ``Strategy.parse``."""
+def read_document(document: str) -> dict[str, Any]:
+    """Return the content of a TOML or JSON document.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
     try:
         values = json.loads(document) if document.lstrip().startswith("{") else tomllib.loads(document)
     except ValueError as error:
         raise ConfigurationError(f"the parameter document is neither TOML nor JSON: {error}") from None
-    try:
-        # Strict: "35" is not 35. Through JSON, because there a list is a tuple and 2.5 an exact decimal.
-        return model.model_validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as error:
-        path, message = _first(error)
-        raise ConfigurationError(f"{path or 'parameters'}: {message}", field=path) from None
+    return dict(values)
 
 
 @lru_cache(maxsize=8)
@@ -358,21 +367,25 @@ def sent_signals(decisions: Iterable[Decision]) -> dict[str, LastSignal]:
 
 def only_symbol(candles: Candles, symbol: str) -> Candles:
     """Return the candles of one symbol; without a row, and with the reason, where it has none."""
-    if symbol not in candles.symbols:
-        refused = {symbol: candles.refused.get(symbol, "unknown_symbol")}
-        row = slice(0, 0)
-    else:
-        refused = {}
-        row = slice(candles.symbols.index(symbol), candles.symbols.index(symbol) + 1)
+    found = only_symbols(candles, [symbol])
+    if found.symbols:
+        return found
+    return replace(found, refused={symbol: candles.refused.get(symbol, "unknown_symbol")})
+
+
+def only_symbols(candles: Candles, symbols: Collection[str]) -> Candles:
+    """Return the candles of some symbols; of spreads and refusals, only what is theirs."""
+    rows = [row for row, symbol in enumerate(candles.symbols) if symbol in symbols]
     return replace(
         candles,
-        symbols=candles.symbols[row],
-        opens=candles.opens[row],
-        highs=candles.highs[row],
-        lows=candles.lows[row],
-        closes=candles.closes[row],
-        volumes=candles.volumes[row],
-        refused=refused,
+        symbols=tuple(candles.symbols[row] for row in rows),
+        opens=candles.opens[rows],
+        highs=candles.highs[rows],
+        lows=candles.lows[rows],
+        closes=candles.closes[rows],
+        volumes=candles.volumes[rows],
+        spreads={symbol: spread for symbol, spread in candles.spreads.items() if symbol in symbols},
+        refused={symbol: reason for symbol, reason in candles.refused.items() if symbol in symbols},
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.ports import Candles
-from linkage.strategy.engine import choose, decide, promising
+from linkage.strategy.engine import choose, promising
 from linkage.strategy.indicators import Flags, Floats
 from linkage.strategy.parameters import Parameters
 from linkage.strategy.plugin import Decided
@@ -56,14 +56,13 @@ class _Series:
 
 
 def walk(candles: Candles, state: StrategyState, parameters: Parameters) -> Iterator[Decided]:
-    """Yield what ``decide`` gives at each bar with a full window, in order of time; see ``Strategy.walk``."""
+    """Yield what ``decide`` gives at each bar with a full window, in order of time; see ``Strategy.walk``.
+
+    There is at least one symbol: windows of nothing cannot be laid out.
+    """
     symbols, last = candles.symbols, len(candles.times)
-    if not symbols:
-        # Windows of nothing cannot be laid out; one call per bar says that there was nothing.
-        yield from _bar_by_bar(candles, state, parameters)
-        return
     series = _prepare(candles, parameters)
-    step = max(1, _AT_ONCE // max(1, len(symbols)))
+    step = max(1, _AT_ONCE // len(symbols))
     for first in range(parameters.bars - 1, last, step):
         count = min(step, last - first)
         window = series.windows(parameters, first, count, symbols)
@@ -93,14 +92,6 @@ def walk(candles: Candles, state: StrategyState, parameters: Parameters) -> Iter
             )
             state = decided.state
             yield decided
-
-
-def _bar_by_bar(candles: Candles, state: StrategyState, parameters: Parameters) -> Iterator[Decided]:
-    for start in candles.times[parameters.bars - 1 :]:
-        closed = datetime.fromtimestamp(int(start) + candles.interval_seconds, UTC)
-        decided = decide(candles, state, parameters, closed)
-        state = decided.state
-        yield decided
 
 
 def _prepare(candles: Candles, parameters: Parameters) -> _Series:
