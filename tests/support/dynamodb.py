@@ -19,6 +19,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 
 from linkage.contracts import items
+from linkage.runtime import aws
 
 REGION = "eu-central-1"
 TABLE_NAME = "linkage-test"
@@ -147,8 +148,13 @@ def moto_account() -> Iterator[None]:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_DEFAULT_REGION", REGION)
-        with mock_aws():
-            yield
+        # A client that was made outside, or stays behind, knows another account.
+        aws.forget_clients()
+        try:
+            with mock_aws():
+                yield
+        finally:
+            aws.forget_clients()
 
 
 @contextmanager
