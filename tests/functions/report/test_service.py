@@ -216,9 +216,12 @@ def test_nobody_draws_the_pictures_of_a_report_that_nobody_gets(
     send: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[str] = []
-    monkeypatch.setattr(
-        "functions.report.rendering.render.pnl_chart", lambda *_curve, **_more: drawn.append("one") or b"png"
-    )
+
+    def draw(*_curve: object, **_more: object) -> bytes:
+        drawn.append("one")
+        return b"png"
+
+    monkeypatch.setattr("functions.report.rendering.render.pnl_chart", draw)
     calm, results = calm_document(), results_document()
     first = calm.modes[0].model_copy(update={"money": results.modes[0].money})
     send.reader.document = calm.model_copy(update={"modes": [first, *calm.modes[1:]]})
