@@ -35,6 +35,7 @@ DISPOSITIONS = "migrations/versions/v0007_windows.py"
 FACTS = "linkage/adapters/postgres_ledger/facts.py"
 SIGNALS = "linkage/adapters/dynamodb_signals.py"
 HANDLER = "functions/recorder/handler.py"
+DELIVERIES = "functions/recorder/deliveries.py"
 SERVICE = "functions/recorder/service.py"
 REPORT = "functions/report/service.py"
 
@@ -93,7 +94,7 @@ MUTANTS = (
     Mutant(
         "acknowledge before commit",
         "",
-        HANDLER,
+        DELIVERIES,
         (("        return Outcome(), batch\n    except Exception", "        return Outcome(), ()\n    except Exception"),),
     ),
     Mutant(
