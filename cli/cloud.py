@@ -68,6 +68,7 @@ class Cloud:
         self.stage = stage
         self.profile = profile
         self.state = state
+        self._clients: dict[tuple[str, float, int], Any] = {}
 
     @classmethod
     def connect(cls, stage: str | None = None, profile: str | None = None) -> Cloud:
@@ -101,11 +102,25 @@ class Cloud:
     def client(self, service: str, *, read_timeout: float = 60, max_attempts: int = 3) -> Any:
         """Return a client of an AWS service, at the local endpoint in the local stage.
 
+        It is made once for each set of arguments and shared from then on.
+
         Args:
             service: boto3's name of the service.
             read_timeout: seconds to wait for an answer.
             max_attempts: all attempts together; 1 for calls that must not be repeated.
         """
+        key = (service, read_timeout, max_attempts)
+        if key not in self._clients:
+            self._clients[key] = self._made_client(*key)
+        return self._clients[key]
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def _made_client(self, service: str, read_timeout: float, max_attempts: int) -> Any:
         config = Config(
             connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": max_attempts}
         )

@@ -113,7 +113,7 @@ class Demonstration:
                     summary = self._replay(stage, plan, book, behind, draft)
                 if options.keep:
                     self._keep(cloud, stage)
-                stage.close()
+                stage.cloud.close()
             return summary
 
     def _replay(

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from cli.cloud import Cloud, FunctionFailedError
+from cli.cloud import Cloud
 from linkage.adapters.dynamodb_bots import DynamoBotDirectory
 from linkage.adapters.sqs_events import SqsEventQueue
 from linkage.domain.webhook_signature import decode_secret
 from linkage.runtime.observability import SystemClock
 from local.demo.api import Api
 from local.state import LocalState
+
+INVOKE_SECONDS = 320.0
+"""Longer than what a replay invokes may take."""
 
 
 class DemoError(Exception):
@@ -34,22 +37,8 @@ class Stage:
         self.clock = SystemClock()
 
     def invoke(self, output_name: str, payload: Mapping[str, object]) -> Any:
-        """Invoke a function and return its decoded reply.
-
-        Raises:
-            FunctionFailedError: it raised.
-        """
-        reply = self._lambda.invoke(
-            FunctionName=self.cloud.output(output_name), Payload=json.dumps(payload).encode()
-        )
-        body = reply["Payload"].read()
-        decoded: Any = json.loads(body) if body else None
-        if "FunctionError" in reply:
-            detail = decoded if isinstance(decoded, dict) else {}
-            raise FunctionFailedError(
-                output_name, str(detail.get("errorType", "")), str(detail.get("errorMessage", decoded))
-            )
-        return decoded
+        """Invoke a function and return its decoded reply, as :meth:`Cloud.invoke` does."""
+        return self.cloud.invoke(output_name, payload, read_timeout=INVOKE_SECONDS)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return the rows of a query that any operator could type.
@@ -64,31 +53,31 @@ class Stage:
 
     def set_parameters(self, document: str) -> None:
         """Put a parameter document into force; the next run has it."""
-        self._client("ssm").put_parameter(
+        self.cloud.client("ssm").put_parameter(
             Name=self.cloud.output("ParametersName"), Value=document, Type="String", Overwrite=True
         )
 
     @cached_property
     def api(self) -> Api:
         """The HTTP API, with the keys of the signed route."""
-        secret = self._client("secretsmanager").get_secret_value(SecretId=self.cloud.output("SecretArn"))
+        secret = self.cloud.client("secretsmanager").get_secret_value(SecretId=self.cloud.output("SecretArn"))
         keys = json.loads(secret["SecretString"])["webhook_keys"]
         return Api(self.cloud.api_url, keys=[decode_secret(key) for key in keys], clock=self.clock)
 
     @cached_property
     def queue(self) -> SqsEventQueue:
         """The queue of fills and order events."""
-        return SqsEventQueue(self.cloud.output("FillsQueueUrl"), self._client("sqs"))
+        return SqsEventQueue(self.cloud.output("FillsQueueUrl"), self.cloud.client("sqs"))
 
     @cached_property
     def bots(self) -> DynamoBotDirectory:
         """The directory of bots."""
-        return DynamoBotDirectory(self.cloud.output("TableName"), self._client("dynamodb"))
+        return DynamoBotDirectory(self.cloud.output("TableName"), self.cloud.client("dynamodb"))
 
     def queue_depth(self) -> int:
         """Return how many messages wait in the fills queue or are being worked on."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        reply = self._client("sqs").get_queue_attributes(
+        reply = self.cloud.client("sqs").get_queue_attributes(
             QueueUrl=self.cloud.output("FillsQueueUrl"), AttributeNames=names
         )
         return sum(int(reply["Attributes"].get(name, 0)) for name in names)
@@ -96,7 +85,7 @@ class Stage:
     def dead_letters(self) -> int:
         """Return how many messages the recorder gave up."""
         name = "ApproximateNumberOfMessages"
-        reply = self._client("sqs").get_queue_attributes(
+        reply = self.cloud.client("sqs").get_queue_attributes(
             QueueUrl=self.cloud.output("FillsDlqUrl"), AttributeNames=[name]
         )
         return int(reply["Attributes"][name])
@@ -104,7 +93,7 @@ class Stage:
     def items(self) -> list[dict[str, str]]:
         """Return the table's items with their string attributes."""
         pages = (
-            self._client("dynamodb")
+            self.cloud.client("dynamodb")
             .get_paginator("scan")
             .paginate(TableName=self.cloud.output("TableName"), ConsistentRead=True)
         )
@@ -117,22 +106,3 @@ class Stage:
     def item_counts(self) -> Counter[str]:
         """Return how many items of each kind the table holds."""
         return Counter(item.get("kind", "") for item in self.items())
-
-    def close(self) -> None:
-        """Close the connections."""
-        for client in self._clients.values():
-            client.close()
-
-    @cached_property
-    def _clients(self) -> dict[str, Any]:
-        return {}
-
-    def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self.cloud.client(service)
-        return self._clients[service]
-
-    @cached_property
-    def _lambda(self) -> Any:
-        self._clients["lambda"] = self.cloud.client("lambda", read_timeout=320, max_attempts=1)
-        return self._clients["lambda"]

@@ -114,3 +114,16 @@ def test_a_local_client_ignores_proxies_and_profiles(monkeypatch: pytest.MonkeyP
     client = Cloud("local", state=state).client("sts")
     assert client.meta.endpoint_url == "https://127.0.0.1:4566"
     assert client.meta.config.proxies == {}
+
+
+def test_a_client_is_made_once_for_each_set_of_limits(tmp_path: Path) -> None:
+    write_server_certificate(tmp_path)
+    state = LocalState(
+        "/x", "https://127.0.0.1:4566", "us-east-1", "a", "b", ca_file=str(tmp_path / "ca.pem")
+    )
+    cloud = Cloud("local", state=state)
+    first = cloud.client("sqs")
+    assert cloud.client("sqs") is first
+    assert cloud.client("sqs", read_timeout=30) is not first
+    cloud.close()
+    assert cloud.client("sqs") is not first
