@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 from cli.cloud import Cloud
@@ -24,13 +26,19 @@ class LedgerCloud(Cloud):
         self.asked.append(payload)
         if output_name == "SendReportFunction":
             return self._rendered(payload)
-        return json.loads(json.dumps(read.read_ledger(json.loads(json.dumps(payload)), None)))
+        return json.loads(json.dumps(_read(json.loads(json.dumps(payload)))))
 
     def _rendered(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         asked = {"op": "report", "start": payload["start"], "end": payload["end"]}
-        document = ReportDocument.model_validate(read.read_ledger(asked, None)["result"])
+        document = ReportDocument.model_validate(_read(asked)["result"])
         report = render(document, stage="prod")
         return {
             "sent": [], "already_sent": 0, "subject": report.subject, "level": report.level,
             "html": report.html, "text": report.text, "csv": dict(report.csv),
         }  # fmt: skip
+
+
+def _read(event: Mapping[str, Any]) -> dict[str, Any]:
+    # What a function prints goes to its log, not to the command's output.
+    with redirect_stdout(StringIO()):
+        return read.read_ledger(event, None)

@@ -17,7 +17,7 @@ from functions.report import handler, read
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.runtime import aws
 from tests.scenarios.world import World
-from tests.support.dynamodb import REGION
+from tests.support.dynamodb import REGION, replace_client
 from tests.support.events import SNAPSHOT_A, fill, native_id, our_key
 
 RECIPIENTS = ("ada@example.com", "bob@example.com", "eve@example.com")
@@ -69,11 +69,8 @@ def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
-    real = aws.client
-    monkeypatch.setattr(
-        aws, "client", lambda name, **limits: InProcessLambda() if name == "lambda" else real(name, **limits)
-    )
-    mail = real("sesv2")
+    replace_client(monkeypatch, "lambda", InProcessLambda)
+    mail = aws.client("sesv2")
     mail.create_email_identity(EmailIdentity="linkage@example.com")
     mail.create_configuration_set(ConfigurationSetName="linkage-test")
     handler.forget()

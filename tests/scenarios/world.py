@@ -35,7 +35,7 @@ from linkage.domain.tokens import hash_token
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock
 from tests.support.clock import FrozenClock
-from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table
+from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, replace_client
 from tests.support.events import NOW, native_id, our_key, signal, sqs_event
 from tests.support.ledger import LedgerDatabase
 
@@ -149,7 +149,7 @@ class World:
         secrets.create_secret(Name=f"webhook-{number}", SecretString=secret)
         world = cls(database, table, queue["QueueUrl"], environment, expiry=expiry)
         if short_cut:
-            world._take_the_short_cut()
+            replace_client(environment, "dynamodb", ShortCut)
         world._deploy(f"webhook-{number}")
         world.register("sighook", source="sighook", expects_signals="mixed")
         for number in (1, 2, 3):
@@ -168,15 +168,6 @@ class World:
             self.environment.setenv(f"LINKAGE_{name.upper()}", str(value))
         self.environment.setattr(SystemClock, "now", lambda _clock: self.clock.now())
         self._restart()
-
-    def _take_the_short_cut(self) -> None:
-        real = aws.client
-
-        def client(service: str, **limits: Any) -> Any:
-            return ShortCut() if service == "dynamodb" else real(service, **limits)
-
-        self.environment.setattr(client, "cache_clear", real.cache_clear, raising=False)
-        self.environment.setattr(aws, "client", client)
 
     def _restart(self) -> None:
         """Let the next event start both functions cold."""

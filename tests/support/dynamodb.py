@@ -157,6 +157,17 @@ def moto_account() -> Iterator[None]:
             aws.forget_clients()
 
 
+def replace_client(environment: pytest.MonkeyPatch, service: str, player: Callable[[], Any]) -> None:
+    """Let one service's client be what ``player`` makes; every other one stays with moto."""
+    real = aws.client
+
+    def client(name: str, **limits: Any) -> Any:
+        return player() if name == service else real(name, **limits)
+
+    environment.setattr(client, "cache_clear", real.cache_clear, raising=False)
+    environment.setattr(aws, "client", client)
+
+
 @contextmanager
 def moto_table(name: str = TABLE_NAME) -> Iterator[SignalsTable]:
     """Yield the table in a moto account of its own."""
