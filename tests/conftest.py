@@ -19,8 +19,11 @@ LONGEST_FIRST = ("e2e", "proofs", "infra", "scenarios")
 def pytest_report_header() -> list[str]:
     """Say what is not collected here, and why."""
     from tests.linkage.strategy.conftest import REAL_CANDLES
+    from tests.support.browser import find_browser
 
     left_out = []
+    if find_browser() is None:
+        left_out.append("not collected: tests of the mail in a browser, for want of a Chromium")
     if not REAL_CANDLES.is_dir():
         left_out.append("not collected: tests over real candles, which are not beside this checkout")
     if sys.platform != "linux":

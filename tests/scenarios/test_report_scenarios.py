@@ -128,7 +128,7 @@ def test_a_linked_and_a_lost_order_are_in_the_mail_with_their_evidence(world: Wo
     text = text_of(post.read()[0])
     assert "roc_momo, buy 2.5 · sell 0.5" in text
     assert "50 %   1 of 2" in text
-    assert f"linkage trace {native_id(2)}" in text
+    assert f"linkage --stage test trace {native_id(2)}" in text
 
 
 def test_a_report_that_is_not_to_be_sent_is_only_returned(post: Post) -> None:

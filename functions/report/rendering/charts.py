@@ -62,6 +62,8 @@ def pnl_chart(curve: Sequence[CurvePoint], *, until: datetime, currency: str, zo
             axes.grid(axis="y", color=_GRID, linewidth=0.8)
             axes.set_axisbelow(True)
             axes.locator_params(axis="y", nbins=4)
+            # An amount and no power of ten: the label beside it says its unit.
+            axes.ticklabel_format(axis="y", style="plain", useOffset=False)
         # P&L moves when an episode closes, and not in between.
         upper.step(times, values, where="post", color=_LINE, linewidth=2)
         upper.axhline(0, color="#8b98a5", linewidth=0.9)
@@ -70,6 +72,7 @@ def pnl_chart(curve: Sequence[CurvePoint], *, until: datetime, currency: str, zo
         lower.fill_between(times, falls, 0, step="post", color=_FALL, alpha=0.3, linewidth=0)
         lower.step(times, falls, where="post", color=_FALL, linewidth=1.4)
         lower.set_ylabel(f"Drawdown\n({unit[:12] or '?'})", parse_math=False)
+        lower.set_xlim(times[0], times[-1])
         _name_times(lower, times, zone)
         figure.align_ylabels([upper, lower])
         figure.tight_layout(pad=0.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -19,14 +20,14 @@ from functions.report.rendering.csv_files import csv_files
 from functions.report.rendering.memory import Memory, advance, read_memory, state_words
 from functions.report.rendering.naming import Described, SnapshotName, name_snapshots
 from functions.report.rendering.results import (
-    MAX_CHANGES,
-    MAX_CURRENCIES,
     Line,
     change_words,
     late_words,
     lots_note,
     results_of,
+    sum_words,
 )
+from functions.report.rendering.room import Room
 from functions.report.rendering.verdict import LEVEL_WORDS, Advice, Level, Verdict, busy_modes, judge
 from linkage.contracts.performance import Money
 from linkage.contracts.report import (
@@ -41,10 +42,8 @@ from linkage.contracts.report import (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
-MAX_SNAPSHOTS = 12
-MAX_BOTS = 12
-MAX_LATE = 5
-MAX_PICTURES = 4
+MAX_HTML_BYTES = 90_000
+"""Mail programs cut off what is longer, with what came last in it."""
 _ORDER_OF_DISPOSITIONS = tuple(words.DISPOSITION_WORDS)
 
 
@@ -98,16 +97,23 @@ def render(
     if memory is not None:
         verdict = replace(verdict, advice=_dated(verdict.advice, memory, document.period.end))
     title = words.plain(subject, 200) if subject else verdict.subject
-    pictures = _pictures(document)
-    view = _View(document, verdict, stage, zone, pictures)
-    if memory is not None and memory.end == document.period.end:
-        view.remember(memory)
-    context = {"view": view, "title": title, "words": words}
+    room = Room()
+    while True:
+        pictures = _pictures(document, room)
+        view = _View(document, verdict, stage, zone, pictures, room)
+        if memory is not None and memory.end == document.period.end:
+            view.remember(memory)
+        context = {"view": view, "title": title, "words": words}
+        html = _environment(html=True).get_template("report.html.j2").render(context)
+        if len(html.encode()) <= MAX_HTML_BYTES or room == room.halved():
+            break
+        room = room.halved()
+    text = _environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n"
     return RenderedReport(
         level=verdict.level,
         subject=title,
-        html=_environment(html=True).get_template("report.html.j2").render(context),
-        text=_environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n",
+        html=html,
+        text=text,
         csv=csv_files(document),
         memory=None if memory is None else memory.model_dump_json(),
         draw=lambda: {
@@ -135,15 +141,15 @@ def _dated(advice: Sequence[Advice], memory: Memory, end: datetime) -> list[Advi
     ]
 
 
-def _pictures(document: ReportDocument) -> list[tuple[str, ModeReport, Money]]:
+def _pictures(document: ReportDocument, room: Room) -> list[tuple[str, ModeReport, Money]]:
     """Return the curves that are worth a picture, with a Content-ID for each."""
     curves = [
         (mode, money)
         for mode in document.modes
-        for money in mode.money[:MAX_CURRENCIES]
+        for money in mode.money[: room.currencies]
         if money.total.n and len({point.net_pnl for point in money.curve}) > 1
     ]
-    return [(f"pnl-{number}", *each) for number, each in enumerate(curves[:MAX_PICTURES], start=1)]
+    return [(f"pnl-{number}", *each) for number, each in enumerate(curves[: room.pictures], start=1)]
 
 
 @cache
@@ -155,7 +161,16 @@ def _environment(*, html: bool) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_together if html else None,
     )
+
+
+def _together(value: object) -> object:
+    """Keep a figure and its per cent sign on one line; what is markup already stays as it is."""
+    return _BEFORE_PERCENT.sub("\u00a0", value) if type(value) is str else value
+
+
+_BEFORE_PERCENT = re.compile(r"(?<=[0-9]) (?=%)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +240,10 @@ class BotLine:
 
 @dataclass(frozen=True, slots=True)
 class ModeView:
-    """All of one mode."""
+    """All of one mode; ``is_named`` where it is not what one expects, and its name is shown though alone."""
 
     name: str
+    is_named: bool
     tiles: Sequence[RateTile]
     bars: Sequence[Bar]
     snapshots: Sequence[SnapshotLine]
@@ -246,14 +262,18 @@ class _View:
         stage: str,
         zone: tzinfo,
         pictures: Sequence[tuple[str, ModeReport, Money]],
+        room: Room,
     ) -> None:
         self._zone = zone
+        self._room = room
         self._names = name_snapshots(_described(document))
         self.stage = stage
         self.level = verdict.level
         self.level_word = LEVEL_WORDS[verdict.level]
         self.headline = verdict.headline
-        self.advice = verdict.advice
+        self.advice = verdict.advice[: room.advice]
+        further = len(verdict.advice) - room.advice
+        self.more_advice = f"and {words.plural(further, 'more thing')}" if further > 0 else ""
         start, end = document.period.start, document.period.end
         self.period = words.period_words(start, end, zone)
         self.length = words.length_words(start, end)
@@ -266,6 +286,11 @@ class _View:
             else f"Times are in {self.zone_name}, in the attached CSV files in UTC."
         )
         self.several_modes = len(document.modes) > 1
+        self.sums = [
+            f"{words.mode_words(mode.mode)}: {line}" if self.several_modes else line
+            for mode in document.modes
+            for line in filter(None, map(sum_words, mode.money[: room.currencies]))
+        ]
         # Silence has no rates: a row of dashes would only look like a table of zeros.
         quiet = verdict.level == "quiet"
         self.modes = [] if quiet else [self._mode(mode) for mode in busy_modes(document)]
@@ -275,6 +300,8 @@ class _View:
                 self._name,
                 zone,
                 {money.currency: cid for cid, owner, money in pictures if owner is mode},
+                end,
+                room,
             )
             for mode in document.modes
         ]
@@ -283,12 +310,15 @@ class _View:
         ]
         self.cleared: list[str] = []
         self.trials = document.trials
-        self.changes = [change_words(each, self._name, zone) for each in document.changes[:MAX_CHANGES]]
-        self.more_changes = _more(len(document.changes) - MAX_CHANGES, "more change", "the ledger")
-        self.late = [late_words(each, zone) for each in document.late_orders[:MAX_LATE]]
+        changes = document.changes[: room.changes]
+        self.changes = [change_words(each, self._name, zone, room) for each in changes]
+        self.more_changes = _more(len(document.changes) - room.changes, "more change", "the ledger")
+        self.late = [late_words(each, zone) for each in document.late_orders[: room.late]]
         self.late_total = words.plural(document.late, "order")
-        self.linked = [self._order(order) for order in document.linked]
-        self.unlinked = [self._order(order) for order in document.unlinked]
+        self.linked = [self._order(order) for order in document.linked[: room.linked]]
+        self.unlinked = [self._order(order) for order in _worth_telling(document.unlinked, room)]
+        without = sum(mode.rates.executed.whole - mode.rates.executed.part for mode in document.modes)
+        self.more_unlinked = _more(without - len(self.unlinked), "more order", "orders.csv")
         self.unlinked_first = any(order.defect for order in self.unlinked)
         self.notes = self._notes(document)
         self.liveness = [
@@ -315,18 +345,20 @@ class _View:
         return found or SnapshotName(words.plain(label) if label else f"set {str(snapshot_id)[:8]}")
 
     def _mode(self, mode: ModeReport) -> ModeView:
+        room = self._room
         shown = sorted(mode.snapshots, key=lambda each: (-(each.buys + each.sells), str(each.snapshot_id)))
         bots = sorted(mode.bots, key=lambda bot: (-(bot.lost + bot.conflict), -bot.orders, bot.bot_id or ""))
         return ModeView(
-            name=mode.mode,
+            name=words.mode_words(mode.mode),
+            is_named=mode.mode not in ("live", "unknown"),
             tiles=_tiles(mode),
             bars=_bars(mode.dispositions),
-            snapshots=[self._snapshot(each) for each in shown[:MAX_SNAPSHOTS]],
+            snapshots=[self._snapshot(each) for each in shown[: room.snapshots]],
             more_snapshots=_more(
-                max(mode.snapshots_total, len(shown)) - MAX_SNAPSHOTS, "more set", _snapshots_file(mode)
+                max(mode.snapshots_total, len(shown)) - room.snapshots, "more set", _snapshots_file(mode)
             ),
-            bots=[_bot(each) for each in bots[:MAX_BOTS]],
-            more_bots=_more(len(bots) - MAX_BOTS, "more bot", "orders.csv"),
+            bots=[_bot(each) for each in bots[: room.bots]],
+            more_bots=_more(len(bots) - room.bots, "more bot", "orders.csv"),
         )
 
     def _snapshot(self, each: SnapshotActivity) -> SnapshotLine:
@@ -377,6 +409,13 @@ class _View:
                 f"{words.count(document.orders_total)} orders."
             )
         return notes
+
+
+def _worth_telling(orders: Sequence[OrderRow], room: Room) -> list[OrderRow]:
+    """Return the defects, and of the others, which need nothing done, the latest few."""
+    defects = [order for order in orders if order.disposition in DEFECTS][: room.unlinked]
+    others = [order for order in orders if order.disposition not in DEFECTS][: room.harmless]
+    return defects + others
 
 
 def _described(document: ReportDocument) -> list[Described]:

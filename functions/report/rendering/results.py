@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from uuid import UUID
 
 from functions.report.rendering import words
 from functions.report.rendering.naming import SnapshotName
+from functions.report.rendering.room import Room
 from linkage.contracts.performance import (
     By,
     Change,
-    ComparedSet,
     ComparisonRow,
     Execution,
     FoldedRow,
@@ -24,13 +24,6 @@ from linkage.contracts.performance import (
     Range,
 )
 from linkage.contracts.report import ModeReport, OrderRow, ReportDocument
-
-MAX_ROWS = 8
-MAX_LOTS = 3
-MAX_CURRENCIES = 4
-MAX_CHANGES = 5
-MAX_COMPARISONS = 5
-MAX_PHRASES = 6
 
 SAYS_NOTHING = "too few to say"
 TABLE_NAMES: dict[By, str] = {
@@ -66,10 +59,12 @@ class Picture:
     Attributes:
         cid: its Content-ID, and the stem of its file name.
         alt: what it shows, for those who do not see it.
+        line: the same curve as a line of text.
     """
 
     cid: str
     alt: str
+    line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +119,25 @@ class TableView:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictLine:
-    """One parameter set against another."""
+class Pair:
+    """One figure of two parameter sets."""
 
-    one: SnapshotName
-    reference: SnapshotName
+    label: str
+    one: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """One parameter set against another: the verdict, both records, and what is left between them."""
+
+    one: str
+    reference: str
     words: str
     said: bool
     reason: str
-    records: Sequence[Line]
+    records: Sequence[Pair]
+    difference: str
     changes: str
 
 
@@ -141,6 +146,7 @@ class ResultsView:
     """What the trades of one mode came to."""
 
     mode: str
+    is_named: bool
     money: Sequence[MoneyView]
     more_currencies: str
     tables: Sequence[TableView]
@@ -149,7 +155,9 @@ class ResultsView:
     more_verdicts: str
 
 
-def results_of(mode: ModeReport, names: NameOf, zone: tzinfo, pictures: dict[str, str]) -> ResultsView:
+def results_of(
+    mode: ModeReport, names: NameOf, zone: tzinfo, pictures: Mapping[str, str], until: datetime, room: Room
+) -> ResultsView:
     """Return the results of one mode.
 
     Args:
@@ -157,21 +165,40 @@ def results_of(mode: ModeReport, names: NameOf, zone: tzinfo, pictures: dict[str
         names: what to call a parameter set, by its id and its label.
         zone: of the times.
         pictures: Content-IDs of the curves, by currency.
+        until: end of the period.
+        room: how much of everything is shown.
     """
     worth = [each for each in mode.money if _worth_showing(each)]
     compared = mode.comparisons
+    shown = [
+        _money(each, names, zone, _picture(each, pictures.get(each.currency), until), room)
+        for each in worth[: room.currencies]
+    ]
     return ResultsView(
-        mode=mode.mode,
-        money=[_money(each, names, zone, pictures.get(each.currency)) for each in worth[:MAX_CURRENCIES]],
-        more_currencies=_more(len(worth) - MAX_CURRENCIES, "more currency", "more currencies"),
-        tables=[view for view in (_table(each, names) for each in mode.tables) if view.rows or view.folded],
-        execution=[*_funnel(mode.funnel), *(_execution(each) for each in mode.executions if each.orders)],
-        verdicts=[_verdict(each, names) for each in compared[:MAX_COMPARISONS]],
-        more_verdicts=_more(len(compared) - MAX_COMPARISONS, "more comparison", "more comparisons"),
-    )
+        mode=words.mode_words(mode.mode),
+        is_named=mode.mode not in ("live", "unknown"),
+        money=shown,
+        more_currencies=_more(len(worth) - room.currencies, "more currency", "more currencies"),
+        tables=[
+            view for view in (_table(each, names, room) for each in mode.tables) if view.rows or view.folded
+        ],
+        execution=[
+            *_funnel(mode.funnel, room), *(_execution(each) for each in mode.executions if each.orders)
+        ],
+        verdicts=[_verdict(each, names, room) for each in compared[: room.comparisons]],
+        more_verdicts=_more(len(compared) - room.comparisons, "more comparison", "more comparisons"),
+    )  # fmt: skip
 
 
-def change_words(change: Change, names: NameOf, zone: tzinfo) -> Line:
+def sum_words(money: Money) -> str:
+    """Return what a currency came to in one line: ``+41.20 USD closed · −3.15 USD open (2 lots)``."""
+    closed = [f"{words.signed(money.total.net_pnl, money.currency)} closed"] if money.total.n else []
+    lots = words.plural(money.open_lots, "lot")
+    still_open = [f"{_at_mark(money)} open ({lots})" if _has_mark(money) else f"{lots} open"]
+    return " · ".join(closed + still_open * bool(money.open_lots))
+
+
+def change_words(change: Change, names: NameOf, zone: tzinfo, room: Room) -> Line:
     """Return when a parameter set came into force, which, and what is different about it."""
     name = names(change.snapshot_id, change.label)
     arm = "" if change.arm == "main" else f", arm {words.plain(change.arm, 24)}"
@@ -180,10 +207,11 @@ def change_words(change: Change, names: NameOf, zone: tzinfo) -> Line:
     elif change.changes is None:
         what = "what differs is not known: one of the two was never described"
     else:
-        what = _phrases(change.changes) or "nothing differs but its name"
-    return Line(
-        f"{words.day_and_time(change.at, zone)} {words.plain(change.strategy, 24)}{arm}", name.name, what
-    )
+        what = _phrases(change.changes, room) or "nothing differs but its name"
+    strategy = words.plain(change.strategy, 24)
+    # A set without a label is called by its strategy already.
+    where = "" if name.name == strategy else f" {strategy}"
+    return Line(f"{words.day_and_time(change.at, zone)}{where}{arm}", name.name, what)
 
 
 def late_words(order: OrderRow, zone: tzinfo) -> str:
@@ -217,20 +245,27 @@ def _worth_showing(money: Money) -> bool:
     )  # fmt: skip
 
 
-def _money(money: Money, names: NameOf, zone: tzinfo, cid: str | None) -> MoneyView:
+def _money(money: Money, names: NameOf, zone: tzinfo, picture: Picture | None, room: Room) -> MoneyView:
     return MoneyView(
         currency=words.plain(money.currency, 12),
         lines=[line for line in _money_lines(money, zone) if line is not None],
-        lots=[_lot(lot, names, zone) for lot in money.oldest[:MAX_LOTS]],
-        more_lots=_more(money.open_lots - min(MAX_LOTS, len(money.oldest)), "more open lot"),
-        picture=None if cid is None else Picture(cid, _alt(money)),
+        lots=[_lot(lot, names, zone) for lot in money.oldest[: room.lots]],
+        more_lots=_more(money.open_lots - min(room.lots, len(money.oldest)), "more open lot"),
+        picture=picture,
     )
 
 
-def _alt(money: Money) -> str:
-    return (
-        f"Net P&L in {words.plain(money.currency, 12)} over the period: it ends at "
-        f"{words.signed(money.curve[-1].net_pnl)}, its deepest fall was {words.money(money.drawdown.amount)}."
+def _picture(money: Money, cid: str | None, until: datetime) -> Picture | None:
+    if cid is None:
+        return None
+    values = [point.net_pnl for point in money.curve]
+    low, high, last = (words.signed(value) for value in (min(values), max(values), values[-1]))
+    blocks = words.curve([(point.at, point.net_pnl) for point in money.curve], until)
+    return Picture(
+        cid=cid,
+        alt=f"Net P&L in {words.plain(money.currency, 12)} over the period: it ends at {last}, its deepest "
+        f"fall was {words.money(money.drawdown.amount)}.",
+        line=f"{blocks}   between {low} and {high}, ends at {last}",
     )
 
 
@@ -315,7 +350,7 @@ def _money_lines(money: Money, zone: tzinfo) -> list[Line | None]:
 
 
 def _open_line(money: Money, zone: tzinfo) -> Line:
-    part, unit = money.total.open, money.currency
+    part = money.total.open
     if not money.open_lots:
         return Line("Open", "0", "nothing is open")
     oldest = money.oldest[0] if money.oldest else None
@@ -326,13 +361,16 @@ def _open_line(money: Money, zone: tzinfo) -> Line:
         )
     if part.unmarked:
         notes.append(f"{words.count(part.unmarked)} without a price, not counted")
-    unknown = part.unmarked >= max(part.n, 1)
-    return Line(
-        "Open, at the mark",
-        words.NOTHING if unknown else words.signed(part.pnl_at_mark, unit),
-        ", ".join(notes),
-        not unknown and part.pnl_at_mark < 0,
-    )
+    known = _has_mark(money)
+    return Line("Open, at the mark", _at_mark(money), ", ".join(notes), known and part.pnl_at_mark < 0)
+
+
+def _has_mark(money: Money) -> bool:
+    return money.total.open.unmarked < money.total.open.n
+
+
+def _at_mark(money: Money) -> str:
+    return words.signed(money.total.open.pnl_at_mark, money.currency) if _has_mark(money) else words.NOTHING
 
 
 def _lot(lot: OpenLotRow, names: NameOf, zone: tzinfo) -> LotLine:
@@ -340,7 +378,7 @@ def _lot(lot: OpenLotRow, names: NameOf, zone: tzinfo) -> LotLine:
     if lot.mark_price is not None and lot.marked_at is not None:
         source = f"{words.plain(lot.mark_source, 24)}, " if lot.mark_source else ""
         when = words.day_and_time(lot.marked_at, zone)
-        mark = f"marked at {words.number(lot.mark_price)} ({source}{when})"
+        mark = f"marked at {words.price(lot.mark_price)} ({source}{when})"
     name = names(lot.snapshot_id, lot.label).name if lot.snapshot_id else words.plain(lot.bot_id or "", 24)
     return LotLine(
         symbol=words.plain(lot.symbol, 24),
@@ -355,14 +393,14 @@ def _lot(lot: OpenLotRow, names: NameOf, zone: tzinfo) -> LotLine:
     )
 
 
-def _table(table: PerformanceTable, names: NameOf) -> TableView:
+def _table(table: PerformanceTable, names: NameOf, room: Room) -> TableView:
     said = [row for row in table.rows if row.standing != SAYS_NOTHING]
     folded = sum(each.rows for each in table.folded)
-    hidden = max(table.rows_total - folded, len(said)) - MAX_ROWS
+    hidden = max(table.rows_total - folded, len(said)) - room.rows
     return TableView(
         by=TABLE_NAMES[table.by],
-        rows=[_row(row, table.by, names) for row in said[:MAX_ROWS]],
-        folded=[_folded(each, bool(said)) for each in table.folded[:MAX_CURRENCIES]],
+        rows=[_row(row, table.by, names) for row in said[: room.rows]],
+        folded=[_folded(each, bool(said)) for each in table.folded[: room.folded]],
         more=_more(hidden, "more row in results.csv", "more rows in results.csv"),
     )
 
@@ -421,7 +459,7 @@ def _shares(interval: Range | None) -> str:
     return f" ({interval.low * 100:.0f} to {words.percent(interval.high)})" if interval else ""
 
 
-def _funnel(funnel: Funnel) -> list[Line]:
+def _funnel(funnel: Funnel, room: Room) -> list[Line]:
     lines = []
     if funnel.sent:
         lines.append(
@@ -433,8 +471,9 @@ def _funnel(funnel: Funnel) -> list[Line]:
         )
     if funnel.suppressed:
         by_number = sorted(funnel.suppressed.items(), key=lambda each: (-each[1], each[0]))
-        shown = [f"{words.plain(name, 24)} {words.count(number)}" for name, number in by_number[:MAX_PHRASES]]
-        rest = _more(len(by_number) - MAX_PHRASES, "more guardrail")
+        first = by_number[: room.phrases]
+        shown = [f"{words.plain(name, 24)} {words.count(number)}" for name, number in first]
+        rest = _more(len(by_number) - room.phrases, "more guardrail")
         lines.append(
             Line(
                 "Held back",
@@ -464,47 +503,54 @@ def _execution(each: Execution) -> Line:
     )
 
 
-def _verdict(each: ComparisonRow, names: NameOf) -> VerdictLine:
-    one, reference = (names(side.snapshot_id, side.label) for side in (each.one, each.reference))
-    difference = ""
-    if each.difference is not None:
-        interval = each.interval
-        difference = words.percent(each.difference, 2)
-        if interval is not None:
-            difference += f" ({interval.low * 100:.2f} to {words.percent(interval.high, 2)})".replace(
-                "-", "−"
-            )
-    shrunken = f"best guess of what will be left of it: {words.percent(each.shrunken, 2)}"
-    records = [_record(one.name, each.one, each.n), _record(reference.name, each.reference, each.n_reference)]
-    if difference:
-        records.append(
-            Line("Difference per trade", difference, shrunken if each.shrunken is not None else "")
-        )
+def _verdict(each: ComparisonRow, names: NameOf, room: Room) -> VerdictLine:
+    sides = (each.one, each.reference)
+    one, reference = _told_apart(*(names(side.snapshot_id, side.label) for side in sides))
+    records = [side.record for side in sides]
+    told = words.plain(each.words, 80)
     return VerdictLine(
         one=one,
         reference=reference,
-        words=words.plain(each.words, 80),
+        words=told[:1].upper() + told[1:],
         said=each.verdict in ("better", "worse"),
         reason=words.plain(each.reason, 200),
-        records=records,
-        changes=_phrases(each.changes),
+        records=[
+            Pair("Episodes", words.count(each.n), words.count(each.n_reference)),
+            Pair("Won", *(words.percent(record.win_rate) for record in records)),
+            Pair("Net P&L", *(words.signed(record.net_pnl, record.currency) for record in records)),
+            Pair("Per trade", *(words.gain(record.unit_return) for record in records)),
+            Pair("The market", *(words.gain(side.market_return, 1) for side in sides)),
+        ],
+        difference=_difference(each),
+        changes=_phrases(each.changes, room),
     )
 
 
-def _record(name: str, side: ComparedSet, n: int) -> Line:
-    market = "unknown" if side.market_return is None else words.percent(side.market_return, 1)
-    row = side.record
-    return Line(
-        name,
-        words.signed(row.net_pnl, row.currency),
-        f"{words.plural(n, 'episode')}, {words.percent(row.unit_return, 2)} per trade; the market: {market}",
-        row.net_pnl < 0,
-    )
+def _told_apart(one: SnapshotName, reference: SnapshotName) -> tuple[str, str]:
+    """Return the names of two sets; of two without a label, what is different about each."""
+    if one.name != reference.name:
+        return one.name, reference.name
+    return one.detail or one.name, reference.detail or reference.name
 
 
-def _phrases(phrases: Sequence[str]) -> str:
-    shown = [words.plain(phrase, 120) for phrase in phrases[:MAX_PHRASES]]
-    return "; ".join(filter(None, [*shown, _more(len(phrases) - MAX_PHRASES, "more change")]))
+def _difference(each: ComparisonRow) -> str:
+    """Return by how much the first was better per trade, and what will probably be left of that."""
+    said = []
+    if each.difference is not None:
+        said.append(f"Difference per trade: {words.gain(each.difference)}{_gains(each.interval)}.")
+    if each.shrunken is not None:
+        left = f"{words.gain(each.shrunken)}{_gains(each.shrunken_interval)}"
+        said.append(f"Best guess of what will be left of it: {left}.")
+    return " ".join(said)
+
+
+def _gains(interval: Range | None) -> str:
+    return f" ({words.gain(interval.low)} to {words.gain(interval.high)})" if interval else ""
+
+
+def _phrases(phrases: Sequence[str], room: Room) -> str:
+    shown = [words.plain(phrase, 120) for phrase in phrases[: room.phrases]]
+    return "; ".join(filter(None, [*shown, _more(len(phrases) - room.phrases, "more change")]))
 
 
 def _more(number: int, one: str, many: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
@@ -28,7 +28,8 @@ class Advice:
 
     Attributes:
         key: the same whenever the same thing is wrong.
-        brief: what is wrong, in a few words.
+        brief: what was wrong, in a few words, for the report in which it no longer is.
+        command: without the program's name and stage until ``judge`` has added them.
         state: whether it is new, or since when it is not.
     """
 
@@ -65,11 +66,18 @@ def judge(document: ReportDocument, *, stage: str, zone: tzinfo, dead_letters: i
         *_dead(dead_letters),
         *_silences(document, zone),
     ]
+    advice.sort(key=lambda each: not each.urgent)
     level = _level(document, advice)
     subject, headline = _words(document, level, zone, dead_letters)
     if stage != "prod":
         subject = f"{subject} · {stage}"
-    return Verdict(level, subject, headline, advice)
+    return Verdict(level, subject, headline, [_typed(each, stage) for each in advice])
+
+
+def _typed(advice: Advice, stage: str) -> Advice:
+    """Return the advice with its command as it is to be typed: without the stage it would ask another one."""
+    command = f"linkage --stage {stage} {advice.command}" if advice.command else ""
+    return replace(advice, command=command)
 
 
 def _level(document: ReportDocument, advice: Sequence[Advice]) -> Level:
@@ -215,9 +223,11 @@ def _defects(document: ReportDocument, zone: tzinfo) -> list[Advice]:
                 f"{'' if mode.mode in ('live', 'unknown') else f' ({mode.mode})'}: "
                 f"{reason_words(each.disposition, each.reason)}. {_cure(each.disposition, each.reason)}"
             )
-            command = f"linkage trace {_shell_word(each.example)}" if each.example else "linkage verify"
+            command = f"trace {_shell_word(each.example)}" if each.example else "verify"
             key = f"{each.disposition}:{mode.mode}:{each.reason or ''}"
-            brief = f"{plural(each.orders, 'order')} {_state(each.disposition)} ({mode.mode})"
+            # Those orders stay what they are; it is over in that no others joined them.
+            found = f"{plural(each.orders, 'order')} {_state(each.disposition)} ({mode.mode})"
+            brief = f"{found}, and no more in this period"
             advice.append(Advice(key, brief, text, command, urgent=True))
     return advice
 
@@ -258,7 +268,7 @@ def _worries(document: ReportDocument) -> list[Advice]:
                 "linking_off",
                 "linking is switched off",
                 "Linking is switched off. Trades are recorded, and link once it is on.",
-                "linkage switch on",
+                "switch on",
             )
         )
     if document.quarantined:
@@ -268,7 +278,7 @@ def _worries(document: ReportDocument) -> list[Advice]:
                 "messages kept aside",
                 f"{plural(document.quarantined, 'message')} could not be understood and "
                 f"{'is' if document.quarantined == 1 else 'are'} kept aside.",
-                'linkage sql "SELECT * FROM quarantine_summary WHERE resolved_at IS NULL"',
+                "quarantine list",
             )
         )
     return worries
@@ -286,13 +296,13 @@ def _nothing_expected(mode: ModeReport) -> list[Advice]:
             "one. Look whether the orders carry the signals' keys."
         )
         brief = f"signals without orders ({mode.mode})"
-        return [Advice(f"no_keys:{mode.mode}", brief, text, "linkage bot list", urgent=True)]
+        return [Advice(f"no_keys:{mode.mode}", brief, text, "bot list", urgent=True)]
     return [
         Advice(
             f"nobody:{mode.mode}",
             f"orders of no registered bot ({mode.mode})",
             f"{orders} of no registered bot. If a bot of yours made them, register it.",
-            "linkage bot list",
+            "bot list",
         )
     ]
 
@@ -304,7 +314,7 @@ def _dead(letters: int) -> list[Advice]:
         f"{plural(letters, 'message')} could not be recorded after many attempts and "
         f"{'waits' if letters == 1 else 'wait'} in the dead-letter queue. Once the cause is gone:"
     )
-    return [Advice("dead_letters", "messages in the dead-letter queue", text, "linkage redrive", urgent=True)]
+    return [Advice("dead_letters", "messages in the dead-letter queue", text, "redrive", urgent=True)]
 
 
 RECENT_RUN = timedelta(days=14)
@@ -320,14 +330,14 @@ def _silences(document: ReportDocument, zone: tzinfo) -> list[Advice]:
     last_run = document.liveness.last_run_at
     if last_run is not None and not health.runs and start - RECENT_RUN < last_run < start:
         text = f"No strategy has run since {day_and_time(last_run, zone)}."
-        found.append(Advice("no_runs", "no strategy runs", text, "linkage params show"))
+        found.append(Advice("no_runs", "no strategy runs", text, "params show"))
     sent = sum(mode.rates.signals.whole for mode in document.modes)
     if sent and not health.fills and not any(mode.rates.executed.whole for mode in document.modes):
         text = (
             f"{plural(sent, 'signal')} sent, and no fill came. Look whether orders are placed at all, and "
             "whether fills reach the webhook."
         )
-        found.append(Advice("no_fills", "signals and no fills", text, "linkage bot list"))
+        found.append(Advice("no_fills", "signals and no fills", text, "bot list"))
     seen, stale = health.last_run_seen, health.last_run_skipped.get(_NO_LAST_BAR, 0)
     if seen is not None and (seen == 0 or stale > seen):
         bar = (

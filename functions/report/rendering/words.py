@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal
 
 MAX_NAME = 40
 NOTHING = "–"
@@ -48,6 +48,11 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 _UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 
 
+def mode_words(mode: str) -> str:
+    """Return what to call a mode: that of orders which are no bot's has no name of its own."""
+    return "no registered bot" if mode == "unknown" else mode
+
+
 def reason_words(disposition: str, reason: str | None) -> str:
     """Return why an order is not linked, in a few words."""
     if reason is None:
@@ -56,7 +61,7 @@ def reason_words(disposition: str, reason: str | None) -> str:
 
 
 def money(value: Decimal | None) -> str:
-    """Return an amount with thousands grouped: two decimals from 1 on, four significant digits below."""
+    """Return an amount with thousands grouped: two decimals, and below 1 as many as four digits need."""
     if value is None:
         return NOTHING
     if value == 0:
@@ -64,7 +69,8 @@ def money(value: Decimal | None) -> str:
     if abs(value) >= 1:
         return f"{value:,.2f}"
     digits = 4 - value.adjusted() - 1
-    return f"{value:.{min(digits, 12)}f}".rstrip("0").rstrip(".") or "0"
+    whole, _, decimals = f"{value:.{min(digits, 12)}f}".rstrip("0").partition(".")
+    return f"{whole}.{decimals:0<2}"
 
 
 def number(value: Decimal | None) -> str:
@@ -73,6 +79,11 @@ def number(value: Decimal | None) -> str:
         return NOTHING
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def price(value: Decimal) -> str:
+    """Return a price with as many digits as a person reads; a venue's own may be twice as many."""
+    return number(Context(prec=8).plus(value))
 
 
 def count(value: int) -> str:
@@ -127,6 +138,29 @@ def signed(value: Decimal | None, currency: str = "") -> str:
 def percent(share: Decimal | None, digits: int = 0) -> str:
     """Return a share of 1 as per cent: ``58 %``."""
     return NOTHING if share is None else f"{share * 100:.{digits}f} %".replace("-", "−")
+
+
+def gain(share: Decimal | None, digits: int = 2) -> str:
+    """Return a gain or loss as per cent, with its sign: ``+0.31 %``."""
+    sign = "+" if share is not None and share > 0 else ""
+    return f"{sign}{percent(share, digits)}"
+
+
+def curve(points: Sequence[tuple[datetime, Decimal]], until: datetime, width: int = 32) -> str:
+    """Return a curve over time as one line of blocks, the lowest value lowest: ``▁▃▆▄▁▅█``.
+
+    Args:
+        points: times and values, in order of time, at least one; each value holds until the next.
+        until: where the line ends.
+    """
+    start = points[0][0]
+    times = [start + (until - start) * number / width for number in range(1, width + 1)]
+    shown = [next(value for at, value in reversed(points) if at <= time) for time in times]
+    low, span = min(shown), max(shown) - min(shown)
+    return "".join(_BLOCKS[int((value - low) / span * 7) if span else 0] for value in shown)
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def age(seconds: Decimal | float) -> str:

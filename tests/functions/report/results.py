@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from linkage.contracts.performance import (
     By,
@@ -25,7 +26,14 @@ from linkage.contracts.performance import (
     Range,
     UnmatchedExitRow,
 )
-from linkage.contracts.report import ReportDocument
+from linkage.contracts.report import (
+    DEFECTS,
+    BotCount,
+    DispositionCount,
+    ReportDocument,
+    SnapshotActivity,
+    Turnover,
+)
 from tests.functions.report.documents import CALM, END, FOREIGN, HOSTILE, START, TREND, busy_document, order
 
 D = Decimal
@@ -246,4 +254,63 @@ def hostile_results_document() -> ReportDocument:
     health = document.health.model_copy(update={"last_run_skipped": dict.fromkeys(HOSTILE, 1)})
     return document.model_copy(
         update={"modes": [mode.model_copy(update=update)], "changes": changes, "health": health}
+    )
+
+
+def crowded_document(name: str = "A name of usual length") -> ReportDocument:
+    """Return more of everything than a mail has room for, in three modes and six currencies.
+
+    Args:
+        name: of everything that has one.
+    """
+    document = results_document()
+    mode = document.modes[0]
+    reasons = ("no_key", "unknown_key", "no_signal", "no_snapshot", "symbol", "side", "reused", "ambiguous")
+    rows = [performance(str(UUID(int=index)), n=500, name=name) for index in range(12)]
+    lots = [money().oldest[0].model_copy(update={"symbol": name, "label": name, "mark_source": name})] * 5
+    large = D("123456789.12")
+    results = {
+        "tables": [
+            each.model_copy(update={"rows": rows, "rows_total": 60, "folded": each.folded * 9})
+            for each in mode.tables
+        ],
+        "money": [money(currency=f"{name}{index}", oldest=lots, open_lots=99) for index in range(6)],
+        "comparisons": [comparison(reason=name, words=name, changes=[name] * 9)] * 9,
+        "snapshots": [
+            SnapshotActivity(
+                snapshot_id=UUID(int=index), label=name, strategy=name, buys=1, last_order_at=START,
+                parameters={f"{name}{number}": f"{index}{name}" for number in range(5)},
+                turnover=[Turnover(currency=name, bought=large, sold=large, fees=large)] * 6,
+            )
+            for index in range(20)
+        ],
+        "bots": [
+            BotCount(bot_id=f"{name}{index}", orders=9999, linked=9999, lost=9999, conflict=9999,
+                     pending=9999, other=9999, first_defect_at=START)
+            for index in range(20)
+        ],
+        "dispositions": [
+            DispositionCount(disposition=each, reason=reason, orders=1, first_at=START, example=name)
+            for each in DEFECTS
+            for reason in reasons
+        ],
+    }  # fmt: skip
+    modes = [
+        mode.model_copy(update={**results, "rates": mode.rates.model_copy(update={"mode": each})})
+        for each in ("live", "paper", "unknown")
+    ]
+    linked = [order(index, symbol=name, trigger_type=name, snapshot_label=name) for index in range(5)]
+    lost = [
+        order(index, "lost", symbol=name, bot_id=name, order_id=name, reason="no_key", hint=name)
+        for index in range(10)
+    ]
+    changes = [document.changes[0].model_copy(update={"label": name, "changes": [name] * 9})] * 9
+    return document.model_copy(
+        update={
+            "modes": modes,
+            "linked": linked,
+            "unlinked": lost,
+            "orders": linked + lost,
+            "changes": changes,
+        }
     )

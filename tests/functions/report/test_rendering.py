@@ -86,8 +86,27 @@ def test_a_subject_of_the_callers_replaces_ours_and_stays_on_one_line() -> None:
 def test_what_to_do_comes_first_and_begins_with_a_command() -> None:
     text = render(busy_document(), stage="prod").text
     assert text.index("WHAT TO DO FIRST") < text.index("LINKAGE")
-    assert f"$ linkage trace {order(325).order_id}" in text
+    assert f"$ linkage --stage prod trace {order(325).order_id}" in text
     assert "the order carried no client_order_id" in text
+
+
+@pytest.mark.parametrize("form", ["html", "text"])
+def test_what_is_wrong_comes_before_results_and_what_needs_nothing_after_them(form: str) -> None:
+    report = render(results_document(), stage="prod")
+    told = (text_of(report) if form == "html" else report.text).lower()
+    places = [told.index(each) for each in ("signals that became", "last orders without", "results in usd")]
+    assert places == sorted(places)
+    mode = results_document().modes[0]
+    harmless = [order(index, "external", bot_id=None) for index in range(9)]
+    calm = calm_document().modes[0].model_copy(
+        update={"money": mode.money, "rates": calm_document().modes[0].rates.model_copy(
+            update={"executed": Rate(part=23, whole=40)})}
+    )  # fmt: skip
+    report = render(calm_document().model_copy(update={"modes": [calm], "unlinked": harmless}), stage="prod")
+    told = (text_of(report) if form == "html" else report.text).lower()
+    assert told.index("results in usd") < told.index("last orders without")
+    assert told.count("made by hand") == 3
+    assert "and 14 more orders in orders.csv" in told
 
 
 @pytest.mark.parametrize("form", ["html", "text"])
@@ -148,7 +167,7 @@ def test_a_mode_with_results_and_no_orders_is_in_no_headline() -> None:
     assert "unknown" not in report.subject.lower()
     assert "no orders" not in report.subject.lower()
     assert "Linkage · unknown" not in report.html
-    assert "unknown" in report.text.lower()
+    assert "RESULTS IN USD (no registered bot)" in report.text
 
 
 def test_defects_of_two_modes_are_told_apart_in_the_subject() -> None:
@@ -215,7 +234,7 @@ def test_a_command_quotes_what_a_shell_would_read() -> None:
     bad = mode.dispositions[2].model_copy(update={"example": "$(reboot); it's"})
     changed = mode.model_copy(update={"dispositions": [bad]})
     text = render(document.model_copy(update={"modes": [changed]}), stage="prod").text
-    assert "linkage trace '$(reboot); it'\\''s'" in text
+    assert "trace '$(reboot); it'\\''s'" in text
 
 
 def test_no_csv_cell_is_a_formula_and_numbers_stay_numbers() -> None:
@@ -253,7 +272,7 @@ def test_orders_of_no_registered_bot_are_no_reason_to_say_ok() -> None:
     mode = ModeReport(rates=rates, bots=[BotCount(bot_id=None, orders=7, other=7)])
     report = render(empty_document().model_copy(update={"modes": [mode]}), stage="prod")
     assert report.subject == "LOOK · 7 orders, none expected"
-    assert "linkage bot list" in report.text
+    assert "$ linkage --stage prod bot list" in report.text
 
 
 def test_signals_whose_orders_bring_no_key_are_urgent() -> None:
@@ -268,7 +287,7 @@ def test_signals_whose_orders_bring_no_key_are_urgent() -> None:
 def test_linking_that_is_off_is_said_first() -> None:
     report = render(calm_document().model_copy(update={"linking_enabled": False}), stage="prod")
     assert report.subject.startswith("LOOK · ")
-    assert "linkage switch on" in report.text
+    assert "$ linkage --stage prod switch on" in report.text
 
 
 def test_sets_are_named_by_label_then_difference_then_id() -> None:
@@ -288,7 +307,7 @@ def test_sets_are_named_by_label_then_difference_then_id() -> None:
     ("value", "text"),
     [
         ("12345.678", "12,345.68"), ("1", "1.00"), ("0.25", "0.25"), ("0.000123456", "0.0001235"), ("0", "0"),
-        ("-3.5", "-3.50"), ("0.99999", "1"),
+        ("-3.5", "-3.50"), ("0.8", "0.80"), ("-0.1", "-0.10"), ("0.99999", "1.00"), ("1E-15", "0.00"),
     ],
 )  # fmt: skip
 def test_money_is_grouped_and_small_amounts_keep_their_digits(value: str, text: str) -> None:

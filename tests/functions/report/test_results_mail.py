@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from functions.report.rendering import words
 from functions.report.rendering.charts import HEIGHT, WIDTH, pnl_chart
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.performance import CurvePoint, Health
@@ -26,7 +27,13 @@ from tests.functions.report.documents import (
     empty_document,
     hostile_document,
 )
-from tests.functions.report.results import comparison, hostile_results_document, money, results_document
+from tests.functions.report.results import (
+    comparison,
+    crowded_document,
+    hostile_results_document,
+    money,
+    results_document,
+)
 from tests.functions.report.test_rendering import MAX_HTML_BYTES, _Outline, text_of
 
 
@@ -81,8 +88,9 @@ def test_both_parts_tell_what_trades_came_to(rich: RenderedReport, form: str) ->
         "−4.60 USD", "22 Nov 11:30 buy BTC-USD: linked", "58 % won (44 to 71 %)", "profit factor 2.86",
         "n 180, n_eff 135", "indicative", "2 more with too few to say: 6 episodes, −3.00 USD",
         "rsi.oversold 30 → 25; score_buy 2.5 → 3.5", "cooldown 31, max_orders 17",
-        "slippage median 0.04 %, worst 0.51 %", "the market: 2.1 %", "cannot say yet (needs about 190 more)",
-        "0.31 % (−1.40 to 2.02 %)", "23 parameter sets ever tried",
+        "slippage median 0.04 %, worst 0.51 %", "The market +2.1 %", "Cannot say yet (needs about 190 more)",
+        "+0.31 % (−1.40 % to +2.02 %)", "will be left of it: +0.04 %", "23 parameter sets ever tried",
+        "+41.20 USD closed · −3.15 USD open (2 lots)", "Net P&L +41.20 USD",
     ):  # fmt: skip
         assert fact in told
 
@@ -112,7 +120,7 @@ def test_only_better_and_worse_are_printed_as_said() -> None:
     better = comparison(verdict="better", words="better")
     mode = document.modes[0].model_copy(update={"comparisons": [better, comparison()]})
     html = render(document.model_copy(update={"modes": [mode]}), stage="prod").html
-    assert re.findall(r'<p class="said">(.*?)</p>', html) == ["better"]
+    assert re.findall(r'<p class="said">(.*?)</p>', html) == ["Better"]
 
 
 def test_results_that_lag_say_until_when_they_are_right() -> None:
@@ -147,7 +155,59 @@ def test_dead_letters_are_urgent_and_come_with_their_command() -> None:
     report = render(calm_results(), stage="prod", dead_letters=4)
     assert report.level == "act"
     assert report.subject.startswith("ACT: 4 dead letters")
-    assert "$ linkage redrive" in report.text
+    assert "$ linkage --stage prod redrive" in report.text
+
+
+@pytest.mark.parametrize("name", ["A name of usual length", *HOSTILE, '"' * 255, "&" * 255])
+def test_what_has_no_room_is_counted_and_the_html_stays_small(name: str) -> None:
+    report = render(crowded_document(name), stage="prod")
+    assert len(report.html.encode()) < MAX_HTML_BYTES
+    for more in ("more things", "more currencies", "more comparisons", "more sets in", "more bots in",
+                 "more orders in orders.csv", "more changes in"):  # fmt: skip
+        assert more in report.html
+        assert more in report.text
+    assert set(re.findall(r'src="cid:(.*?)"', report.html)) == set(report.images)
+
+
+def test_an_ordinary_mail_shows_everything(rich: RenderedReport) -> None:
+    assert "more things" not in rich.text
+    assert "more bots" not in rich.text
+
+
+def test_the_top_says_what_came_of_it_for_each_currency_and_mode() -> None:
+    top = render(calm_results(), stage="prod").text[:200]
+    assert "+41.20 USD closed · −3.15 USD open (2 lots)" in top
+    both = results_document().modes + results_document("paper").modes
+    text = render(results_document().model_copy(update={"modes": both}), stage="prod").text
+    assert "paper: +41.20 USD closed · −3.15 USD open (2 lots)" in text
+
+
+def test_the_text_draws_the_curve_too(rich: RenderedReport) -> None:
+    assert "▁▁▁▁▂▂▂▂▅▅▅▅▅▄▄▄▄▂▂▂▂▂▄▄▄▄█████▇   between 0 and +44.00, ends at +41.20" in rich.text
+
+
+def test_two_sets_without_a_label_are_told_apart() -> None:
+    document = results_document()
+    mode = document.modes[0]
+    sets = [each.model_copy(update={"label": None}) for each in mode.snapshots]
+    compared = comparison()
+    nameless = compared.model_copy(
+        update={"reference": compared.reference.model_copy(update={"label": None})}
+    )
+    unnamed = mode.model_copy(update={"snapshots": sets, "comparisons": [nameless]})
+    text = render(document.model_copy(update={"modes": [unnamed]}), stage="prod").text
+    assert "rsi.oversold 25, score_buy 3.5 against rsi.oversold 30, score_buy 2.5" in text
+
+
+def test_a_figure_and_its_per_cent_sign_stay_on_one_line(rich: RenderedReport) -> None:
+    assert not re.search(r"[0-9] %", rich.html)
+    assert "\u00a0" not in rich.text
+
+
+def test_a_price_has_the_digits_that_a_person_reads() -> None:
+    assert words.price(Decimal("0.10379601000000001")) == "0.10379601"
+    assert words.price(Decimal("61234.5")) == "61234.5"
+    assert words.price(Decimal("0.00001234")) == "0.00001234"
 
 
 def test_the_html_with_results_is_small_well_formed_and_loads_nothing_from_outside(
@@ -167,7 +227,7 @@ def test_every_table_of_results_has_a_caption_and_scopes_and_every_picture_says_
     tables = re.findall(r"<table.*?</table>", rich.html, re.DOTALL)
     for table in tables:
         if 'role="presentation"' not in table:
-            assert "<caption>" in table
+            assert "<caption" in table
             assert len(re.findall(r"<th\b", table)) == len(re.findall(r"<th [^>]*scope=", table))
     alts = re.findall(r'<img [^>]*alt="(.*?)"', rich.html)
     assert alts == ["Net P&amp;L in USD over the period: it ends at +41.20, its deepest fall was 22.00."]
