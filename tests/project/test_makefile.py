@@ -1,0 +1,45 @@
+"""What `make` does on machines that are not as they should be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# An interpreter that has no pip until somebody asks it for an environment; it writes down what it was asked.
+PYTHON = """\
+#!/bin/sh
+echo "$*" >> "{log}"
+case "$*" in
+  "-m venv "*) touch "{pip}" ;;
+  "-m pip "*) test -e "{pip}" ;;
+esac
+"""
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_an_environment_that_was_left_without_pip_is_completed(tmp_path: Path) -> None:
+    log, pip = tmp_path / "log", tmp_path / "pip"
+    script = PYTHON.format(log=log, pip=pip)
+    python = program(tmp_path / "python", script)
+    program(tmp_path / ".venv/bin/python", script)
+    program(tmp_path / ".venv/bin/uv", "#!/bin/sh\n")
+    for name in ("requirements/dev.txt", "requirements/uv.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    command = ["make", "--file", str(ROOT / "Makefile"), ".venv/.ready", f"PYTHON={python}"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "-m venv .venv" in log.read_text().splitlines()
