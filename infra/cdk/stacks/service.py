@@ -85,11 +85,7 @@ class ServiceStack(Stack):
     def _ledger(self) -> None:
         """Add the functions that reach PostgreSQL, and what feeds them."""
         data, stage = self._data, self._stage
-        table = {"table_name": data.table.table_name}
-        recorder: Mapping[str, object] = {
-            **self._login("recorder"),
-            **table,
-        }
+        recorder = {**self._login("recorder"), "table_name": data.table.table_name}
         sizes = {
             "record_fills": _Sizes(512, stage.fills.timeout_seconds),
             "archive_signals": _Sizes(512, 60),
@@ -146,9 +142,7 @@ class ServiceStack(Stack):
             "functions.report.query.query_ledger",
             "Answers one SQL query of an operator",
             QueryLedgerSettings,
-            {
-                **self._login("sql_reader"),
-            },
+            self._login("sql_reader"),
             _Sizes(512, 30),
             inside=True,
         )
