@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from typer.core import TyperGroup
 
 import cli.backtest
@@ -29,7 +29,10 @@ import cli.sql
 import cli.switch
 import cli.trace
 from cli.cloud import USAGE, CommandError, Options
+from infra.cdk.stages import StageName
 from linkage.domain.errors import LinkageError
+
+_NO_ACCOUNT = "A stage in AWS needs credentials and AWS_REGION; on this machine: linkage local up"
 
 
 class LinkageGroup(TyperGroup):
@@ -45,6 +48,8 @@ class LinkageGroup(TyperGroup):
             detail = error.response.get("Error", {})
             message = f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
             raise _stop(message, USAGE) from None
+        except (NoCredentialsError, NoRegionError) as error:
+            raise _stop(f"{str(error).rstrip('.')}. {_NO_ACCOUNT}", USAGE) from None
         except (BotoCoreError, LinkageError) as error:
             raise _stop(str(error), USAGE) from None
 
@@ -73,10 +78,8 @@ def _show_version(value: bool) -> None:
 def options(
     context: typer.Context,
     stage: Annotated[
-        str | None,
-        typer.Option(
-            envvar="LINKAGE_STAGE", help="local, dev or prod. Default: local when it is up, else dev."
-        ),
+        StageName | None,
+        typer.Option(envvar="LINKAGE_STAGE", help="Default: local when it is up, else dev."),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="AWS profile of that stage's account.")] = None,
     _version: Annotated[

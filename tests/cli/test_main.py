@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import typer
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from typer.testing import CliRunner
 
 from cli.cloud import PROBLEM, Cloud, CommandError, Options, cloud_of
 from cli.main import LinkageGroup, app
 from linkage.domain.errors import LedgerUnavailableError
 from local.state import LocalState
+
+NO_ACCOUNT = "A stage in AWS needs credentials and AWS_REGION; on this machine: linkage local up"
 
 
 @pytest.fixture
@@ -40,7 +42,8 @@ def test_an_unknown_command_is_a_usage_error() -> None:
         (CommandError("no such bot\n  here"), 2, "linkage: no such bot here\n"),
         (CommandError("rate below target", PROBLEM), 1, "linkage: rate below target\n"),
         (LedgerUnavailableError("PostgreSQL is away"), 2, "linkage: PostgreSQL is away\n"),
-        (NoCredentialsError(), 2, "linkage: Unable to locate credentials\n"),
+        (NoCredentialsError(), 2, f"linkage: Unable to locate credentials. {NO_ACCOUNT}\n"),
+        (NoRegionError(), 2, f"linkage: You must specify a region. {NO_ACCOUNT}\n"),
         (
             ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke"),
             2,
@@ -62,6 +65,12 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, exit_code: int,
 
     result = CliRunner().invoke(group, ["nested", "fail"])
     assert (result.exit_code, result.stderr, result.stdout) == (exit_code, message, "")
+
+
+def test_a_stage_that_does_not_exist_is_a_usage_error(nowhere: Path) -> None:
+    result = CliRunner().invoke(app, ["--stage", "production", "rate"])
+    assert result.exit_code == 2
+    assert "'production' is not one of 'local', 'dev', 'prod'" in result.stderr
 
 
 def test_local_commands_say_that_it_is_down(nowhere: Path) -> None:
