@@ -23,6 +23,7 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.cdk.stages import STAGE_NAMES
 from linkage.domain.errors import LinkageError
 from local.state import LocalState
 
@@ -75,10 +76,12 @@ class Cloud:
         """Return the chosen stage: named, else ``LINKAGE_STAGE``, else local when it is up, else dev.
 
         Raises:
-            CommandError: the local stage was asked for and is not up.
+            CommandError: there is no such stage, or it is the local one and that is not up.
         """
         state = LocalState.load()
         chosen = stage or os.environ.get("LINKAGE_STAGE") or ("local" if state else "dev")
+        if chosen not in STAGE_NAMES:
+            raise CommandError(f"there is no stage {chosen!r}; stages are {', '.join(STAGE_NAMES)}")
         if chosen != "local":
             return cls(chosen, profile=profile)
         if state is None:

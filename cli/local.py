@@ -122,7 +122,7 @@ def logs(
     client = cloud.client("logs")
     seen: set[tuple[object, ...]] = set()
     while True:
-        for name, event in _log_events(client, function):
+        for name, event in log_events(client, function):
             line = (name, event["logStreamName"], event["timestamp"], event["message"])  # has no id here
             if line in seen or (grep and grep not in event["message"]):
                 continue
@@ -147,17 +147,29 @@ def down(
         say("stopped" if stopped else "the local cloud is not up")
 
 
-def _log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    groups = [
+def log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what functions logged, oldest first, each line with its function's name.
+
+    Args:
+        client: of CloudWatch Logs.
+        function: a part of the name; None for all.
+
+    Raises:
+        CommandError: no function has that in its name.
+    """
+    known = [
         group["logGroupName"]
         for page in client.get_paginator("describe_log_groups").paginate()
         for group in page["logGroups"]
-        if function is None or function.lower() in group["logGroupName"].lower()
     ]
+    groups = [name for name in known if function is None or function.lower() in name.lower()]
+    if function is not None and not groups:
+        names = ", ".join(sorted(name.rpartition("-local-")[2] for name in known))
+        raise CommandError(f"no function has {function!r} in its name; there are {names}")
     found = [
         (group.rsplit("/", 1)[-1], event)
         for group in groups
-        for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for page in client.get_paginator("filterlog_events").paginate(logGroupName=group)
         for event in page["events"]
     ]
     yield from sorted(found, key=lambda pair: pair[1]["timestamp"])

@@ -29,7 +29,7 @@ import cli.sql
 import cli.switch
 import cli.trace
 from cli.cloud import USAGE, CommandError, Options
-from infra.cdk.stages import StageName
+from infra.cdk.stages import STAGE_NAMES
 from linkage.domain.errors import LinkageError
 
 _NO_ACCOUNT = "A stage in AWS needs credentials and AWS_REGION; on this machine: linkage local up"
@@ -78,8 +78,12 @@ def _show_version(value: bool) -> None:
 def options(
     context: typer.Context,
     stage: Annotated[
-        StageName | None,
-        typer.Option(envvar="LINKAGE_STAGE", help="Default: local when it is up, else dev."),
+        str | None,
+        typer.Option(
+            envvar="LINKAGE_STAGE",
+            metavar="|".join(STAGE_NAMES),
+            help="Default: local when it is up, else dev.",
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="AWS profile of that stage's account.")] = None,
     _version: Annotated[

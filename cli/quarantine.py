@@ -112,12 +112,12 @@ def retry(
     left = [each for each in events if not each["understood"]]
     if as_json:
         print_json({"understood": len(events) - len(left), "left": left})
-    else:
+    if not events and not everything:
+        raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
+    if not as_json:
         if left:
             print_table(("quarantine id", "stays because"), [(e["quarantine_id"], e["reason"]) for e in left])
         say(f"{len(events) - len(left)} understood, {len(left)} left.")
-    if not events and not everything:
-        raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
     if left:
         raise typer.Exit(PROBLEM)
 

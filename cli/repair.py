@@ -54,7 +54,9 @@ def relink(
     if as_json:
         print_json({**counts, "linking_enabled": enabled, "store_unavailable": store_away})
     else:
-        print_table(("orders", "count"), [(name.replace("_", " "), count) for name, count in counts.items()])
+        print_table(
+            ("relinked", "count"), [(name.replace("_", " "), count) for name, count in counts.items()]
+        )
     if not enabled:
         raise CommandError("linking is off; turn it on with: linkage switch on", PROBLEM)
     if store_away:

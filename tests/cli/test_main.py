@@ -70,7 +70,7 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, exit_code: int,
 def test_a_stage_that_does_not_exist_is_a_usage_error(nowhere: Path) -> None:
     result = CliRunner().invoke(app, ["--stage", "production", "rate"])
     assert result.exit_code == 2
-    assert "'production' is not one of 'local', 'dev', 'prod'" in result.stderr
+    assert result.stderr == "linkage: there is no stage 'production'; stages are local, dev, prod\n"
 
 
 def test_local_commands_say_that_it_is_down(nowhere: Path) -> None:
