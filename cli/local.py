@@ -169,7 +169,7 @@ def log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping
     found = [
         (group.rsplit("/", 1)[-1], event)
         for group in groups
-        for page in client.get_paginator("filterlog_events").paginate(logGroupName=group)
+        for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
         for event in page["events"]
     ]
     yield from sorted(found, key=lambda pair: pair[1]["timestamp"])
