@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,10 +80,22 @@ def export(
     if start >= end:
         raise CommandError("the period must begin before it ends")
     table = read_lots(cloud_of(context), start, end)
-    with _progress() as progress:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _progress() as progress, _whole(out) as draft:
         task = progress.add_task("lots", total=table.total)
-        write(out, table.columns, _advancing(table.pages, lambda rows: progress.advance(task, rows)))
+        write(draft, table.columns, _advancing(table.pages, lambda rows: progress.advance(task, rows)))
     say(f"Wrote {out}")
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Give a path to write to; what is there takes the place of ``out`` at the end, and goes on a failure."""
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        yield draft
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_lots(cloud: Cloud, start: datetime, end: datetime) -> Table:

@@ -6,6 +6,7 @@ A group is a module with ``app = typer.Typer(...)`` for `linkage GROUP COMMAND`,
 
 from __future__ import annotations
 
+import errno
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -52,6 +53,10 @@ class LinkageGroup(TyperGroup):
             raise _stop(f"{str(error).rstrip('.')}. {_NO_ACCOUNT}", USAGE) from None
         except (BotoCoreError, LinkageError) as error:
             raise _stop(str(error), USAGE) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.filename is None:
+                raise
+            raise _stop(f"{error.filename}: {error.strerror}", USAGE) from None
 
 
 def _stop(message: str, exit_code: int) -> typer.Exit:

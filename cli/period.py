@@ -29,7 +29,7 @@ def period_of(
     """
     if hours is not None and since is not None:
         raise CommandError("--hours and --from are two ways to say the same; give one of them")
-    if hours is not None and hours <= 0:
+    if hours is not None and not hours > 0:
         raise CommandError("--hours must be more than 0")
     end = now if until is None else utc(until)
     try:

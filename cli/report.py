@@ -80,13 +80,14 @@ def report(
     hours: HoursOption = None,
     since: FromOption = None,
     until: UntilOption = None,
-    by: Annotated[
-        list[Group] | None, typer.Option("--by", help="Results by this; repeatable. Not in HTML.")
-    ] = None,
+    by: Annotated[list[Group] | None, typer.Option("--by", help="Results by this; repeatable.")] = None,
     form: Annotated[Format | None, typer.Option("--format", help="What to print or write.")] = None,
     send: Annotated[bool, typer.Option("--send", help="Mail it. Without this nothing is mailed.")] = False,
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="A recipient, instead of the stage's own; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--to", help="A recipient, instead of the stage's own; repeatable. A time is as in --until."
+        ),
     ] = None,
     subject: Annotated[str | None, typer.Option("--subject", help="Instead of the report's own.")] = None,
     out: Annotated[
@@ -100,18 +101,17 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Show a period's report; with --send, mail it too. Exit code 1 when there is something to do."""
-    if to and not send:
-        raise CommandError("--to needs --send; without it nothing is mailed")
+    recipients, until = _recipients(to or [], until)
+    if recipients and not send:
+        raise CommandError("a recipient in --to needs --send; without it nothing is mailed")
     if as_json and form not in (None, Format.JSON):
         raise CommandError(f"--json and --format {form} contradict each other")
-    if by and form is Format.HTML:
-        raise CommandError("--by is for text, json, csv and parquet; the HTML has the tables of the mail")
     if form is Format.PARQUET and out is None:
         raise CommandError("--format parquet needs --out: it is a file")
     cloud = cloud_of(context)
     period = period_of(hours, since, until, now=datetime.now(UTC))
     pictured = browse or form is Format.HTML or (out is not None and form is None)
-    reply = _request(cloud, period, send=send, recipients=to, subject=subject, images=pictured)
+    reply = _request(cloud, period, by=by, send=send, recipients=recipients, subject=subject, images=pictured)
     chosen = form or (Format.JSON if as_json else Format.TEXT)
     document = _document(cloud, period, by) if by or chosen not in (Format.TEXT, Format.HTML) else None
     files = list(save(reply, out)) if out is not None and form is None else []
@@ -127,6 +127,20 @@ def report(
         say(_sent_words(reply))
     if reply["level"] == "act":
         raise typer.Exit(PROBLEM)
+
+
+def _recipients(to: Sequence[str], until: datetime | None) -> tuple[list[str], datetime | None]:
+    """Tell addresses, which have an @, from a time, which is the end of the period."""
+    recipients = [each for each in to if "@" in each]
+    ends = [each for each in to if "@" not in each]
+    if len(ends) + (until is not None) > 1:
+        raise CommandError("a period has one end; give --until, or one time in --to")
+    for end in ends:
+        try:
+            until = datetime.fromisoformat(end)
+        except ValueError:
+            raise CommandError(f"--to takes an address or a time, and {end!r} is neither") from None
+    return recipients, until
 
 
 def _document(cloud: Cloud, period: Mapping[str, str], by: Sequence[Group] | None) -> Mapping[str, Any]:
@@ -212,12 +226,15 @@ def _request(
     cloud: Cloud,
     period: Mapping[str, str],
     *,
+    by: Sequence[Group] | None,
     send: bool,
-    recipients: Sequence[str] | None,
+    recipients: Sequence[str],
     subject: str | None,
     images: bool,
 ) -> Mapping[str, Any]:
     payload: dict[str, object] = {**period, "send": send, "return_bodies": True, "images": images}
+    if by:
+        payload["by"] = [group.value for group in by]
     if recipients:
         payload["recipients"] = list(recipients)
     if subject is not None:

@@ -18,6 +18,7 @@ from linkage.adapters.dynamodb_state import DynamoStateStore
 from linkage.adapters.lambda_ledger import LambdaLedgerReader
 from linkage.adapters.ses_mailer import SesMailer
 from linkage.adapters.sqs_events import queue_depth
+from linkage.contracts.performance import By
 from linkage.domain.errors import ConfigurationError, DeliveryError, InvalidInputError
 from linkage.domain.facts import Window
 from linkage.runtime import aws
@@ -35,6 +36,7 @@ class SendReportEvent(BaseModel):
         report: name of the schedule's report; a period is mailed once under each.
         hours: length of its period, which ends at the last boundary before ``scheduled_time``.
         start, end: a period of one's own instead.
+        by: what the tables of results are by, instead of the mail's own.
         images: whether the pictures are wanted with the bodies; drawing them takes seconds.
     """
 
@@ -47,6 +49,7 @@ class SendReportEvent(BaseModel):
     scheduled_time: AwareDatetime | None = Field(default=None, strict=False)
     start: AwareDatetime | None = Field(default=None, strict=False)
     end: AwareDatetime | None = Field(default=None, strict=False)
+    by: list[By] | None = None
     recipients: list[str] | None = None
     subject: str | None = None
     send: bool = True
@@ -145,6 +148,7 @@ def _request(
         subject=asked.subject,
         send_when=asked.send_when,
         verdicts=asked.verdicts,
+        by=asked.by,
     )
 
 

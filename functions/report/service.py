@@ -10,6 +10,7 @@ from typing import Literal
 
 from functions.report.rendering.render import RenderedReport, render
 from functions.report.rendering.verdict import Level
+from linkage.contracts.performance import By
 from linkage.contracts.report import ReportDocument
 from linkage.domain.errors import DeliveryError, NotSentError, StateChangedError
 from linkage.domain.facts import Window
@@ -39,6 +40,7 @@ class ReportRequest:
         send_when: ``always``, ``activity`` (not in a quiet period) or ``problem`` (something to do or to
             look at).
         verdicts: also compare parameter sets, which takes longer.
+        by: what the tables of results are by; None for the mail's own.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ReportRequest:
     subject: str | None = None
     send_when: SendWhen = "always"
     verdicts: bool = False
+    by: Sequence[By] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def send_report(
         StoreUnavailableError: a claim could not be made; that recipient was not mailed.
         DeliveryError: the dead letters could not be counted; nobody was mailed.
     """
-    document = ReportDocument.model_validate(reader.report(request.window, verdicts=request.verdicts))
+    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)
+    document = ReportDocument.model_validate(read)
     row = memories if request.name != ON_DEMAND else None
     remembered, version = row.load(MEMORY, request.name) if row else (None, 0)
     report = render(

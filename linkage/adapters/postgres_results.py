@@ -102,8 +102,8 @@ SELECT coalesce(bot.mode, 'unknown') AS mode, a.quote_currency AS currency,
        count(*) FILTER (WHERE a.kind = 'dust') AS dust_lots,
        coalesce(sum(a.net_pnl) FILTER (WHERE a.kind = 'dust'), 0) AS dust_pnl,
        coalesce(sum(a.net_pnl) FILTER (WHERE a.episode_id IS NULL), 0) AS residue_pnl,
-       coalesce(sum(a.net_pnl) FILTER (WHERE e.episode_id IS NOT NULL AND e.closed_at IS NULL), 0)
-         AS banked_in_period,
+       coalesce(sum(a.net_pnl) FILTER (WHERE e.episode_id IS NOT NULL AND e.closed_at IS NULL
+                                         AND b.owner <> 'external'), 0) AS banked_in_period,
        count(*) FILTER (WHERE EXISTS (SELECT FROM unnest(a.missing) m WHERE starts_with(m, 'fee')))
          AS fees_incomplete
 FROM fifo_allocations a

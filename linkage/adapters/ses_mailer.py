@@ -82,5 +82,6 @@ class SesMailer:
                 )
         for name, kind, content in message.attachments:
             main, _, sub = kind.partition("/")
-            mail.add_attachment(content, maintype=main, subtype=sub, filename=name)
+            charset = {"charset": "utf-8"} if main == "text" else {}
+            mail.add_attachment(content, maintype=main, subtype=sub, filename=name, params=charset)
         return mail.as_bytes()

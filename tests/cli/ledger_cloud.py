@@ -29,7 +29,10 @@ class LedgerCloud(Cloud):
         return json.loads(json.dumps(_read(json.loads(json.dumps(payload)))))
 
     def _rendered(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        asked = {"op": "report", "start": payload["start"], "end": payload["end"]}
+        asked = {
+            "op": "report",
+            **{name: payload[name] for name in ("start", "end", "by") if name in payload},
+        }
         document = ReportDocument.model_validate(_read(asked)["result"])
         report = render(document, stage="prod")
         return {

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.cloud import Cloud, Options
+from cli.cloud import Cloud, CommandError, Options
 from cli.main import app
 from functions.report import read
 from linkage.adapters import postgres_export
@@ -99,6 +100,27 @@ def test_from_and_until_are_times_of_closing(cloud: LedgerCloud, tmp_path: Path)
     assert len(closed) == 4
     assert min(closed) == datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
     assert max(closed) < datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_export_that_broke_off_leaves_no_half_of_a_file(
+    cloud: LedgerCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = tmp_path / "new" / f"lots.{suffix}"
+    run(cloud, str(path))
+    before = path.read_bytes()
+    monkeypatch.setattr(postgres_export, "PAGE_ROWS", 5)
+    answer = cloud.invoke
+
+    def breaks(output_name: str, payload: Mapping[str, object], **more: float) -> Any:
+        if "after" in payload:
+            raise CommandError("the line is dead")
+        return answer(output_name, payload, **more)
+
+    monkeypatch.setattr(cloud, "invoke", breaks)
+    assert run(cloud, str(path)).exit_code != 0
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

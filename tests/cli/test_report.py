@@ -114,8 +114,15 @@ def test_until_with_hours_counts_back_from_there(cloud: ReportCloud) -> None:
         (["--hours", "0"], "more than 0"),
         (["--hours", "-3"], "more than 0"),
         (["--hours", "1e30"], "calendars"),
+        (["--hours", "nan"], "more than 0"),
+        (["--hours", "inf"], "calendars"),
         (["--from", "2026-11-22T18:00", "--until", "2026-11-22T12:00"], "begin before"),
-        (["--to", "ada@example.com"], "--to needs --send"),
+        (["--to", "ada@example.com"], "needs --send"),
+        (["--to", "ada@example.com", "--to", "2026-11-22T18:00"], "needs --send"),
+        (["--to", "tomorrow"], "'tomorrow' is neither"),
+        (["--to", "2026-11-22T12:00", "--to", "2026-11-22T18:00"], "one end"),
+        (["--to", "2026-11-22T12:00", "--until", "2026-11-22T18:00"], "one end"),
+        (["--from", "2026-11-22T18:00", "--to", "2026-11-22T12:00"], "begin before"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error_and_asks_nobody(
@@ -146,6 +153,16 @@ def test_to_names_the_recipients(cloud: ReportCloud) -> None:
     assert cloud.payload()["recipients"] == ["ada@example.com", "bob@example.com"]
 
 
+def test_a_time_in_to_is_the_end_of_the_period(cloud: ReportCloud) -> None:
+    run(cloud, "report", "--from", "2026-11-22", "--to", "2026-11-22T18:00+01:00")
+    payload = cloud.payload()
+    assert (payload["start"], payload["end"]) == ("2026-11-22T00:00:00Z", "2026-11-22T17:00:00Z")
+    assert payload["send"] is False
+    run(cloud, "report", "--hours", "2", "--to", "2026-11-22T18:00", "--to", "ada@example.com", "--send")
+    assert cloud.asked[-1][1]["start"] == "2026-11-22T16:00:00Z"
+    assert cloud.asked[-1][1]["recipients"] == ["ada@example.com"]
+
+
 def test_subject_replaces_the_reports_own(cloud: ReportCloud) -> None:
     result = run(cloud, "report", "--subject", "For the auditors")
     assert cloud.payload()["subject"] == "For the auditors"
@@ -159,6 +176,13 @@ def test_out_writes_every_file_into_a_folder(cloud: ReportCloud, tmp_path: Path)
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
     assert "report.html" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(cloud: ReportCloud, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run(cloud, "report", "--out", str(tmp_path / "file" / "folder"))
+    assert result.exit_code == 2
+    assert result.stderr == f"linkage: {tmp_path / 'file' / 'folder'}: Not a directory\n"
 
 
 def test_a_hostile_file_name_stays_in_the_folder(cloud: ReportCloud, tmp_path: Path) -> None:
@@ -229,6 +253,17 @@ def test_by_names_the_tables_and_prints_them(cloud: ReportCloud) -> None:
     assert "too few to say" in result.stdout
 
 
+@pytest.mark.parametrize("arguments", [["--send"], ["--format", "html"], ["--open"], []])
+def test_by_chooses_the_tables_of_the_mail_too(
+    cloud: ReportCloud, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr("typer.launch", lambda _page: 0)
+    assert run(cloud, "report", "--by", "arm", *arguments).exit_code == 0
+    assert cloud.payload()["by"] == ["arm"]
+    run(cloud, "report", *arguments)
+    assert "by" not in cloud.asked[-1][1]
+
+
 def test_by_something_unknown_is_a_usage_error(cloud: ReportCloud) -> None:
     result = run(cloud, "report", "--by", "colour")
     assert (result.exit_code, cloud.asked) == (2, [])
@@ -296,7 +331,6 @@ def test_no_format_mails_without_send_and_each_does_with_it(cloud: ReportCloud, 
     [
         (["--format", "parquet"], "needs --out"),
         (["--format", "csv", "--json"], "contradict"),
-        (["--format", "html", "--by", "arm"], "--by is for"),
     ],
 )
 def test_flags_that_contradict_each_other_are_a_usage_error(

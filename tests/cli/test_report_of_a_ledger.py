@@ -47,6 +47,13 @@ def test_from_and_until_cut_at_both_ends(cloud: LedgerCloud) -> None:
     assert orders(cloud, "--from", "2020-01-01", "--until", "2020-02-01") == set()
 
 
+def test_a_time_in_to_is_the_end_of_the_period(cloud: LedgerCloud) -> None:
+    assert orders(cloud, "--from", "2020-01-01", "--to", "2020-02-01") == set()
+    assert orders(cloud, "--from", "2020-01-01", "--to", datetime.now(UTC).isoformat()) == {
+        "order-1", "order-3", "order-10", "order-30",
+    }  # fmt: skip
+
+
 def test_the_same_period_is_asked_of_the_mail_and_of_the_ledger(cloud: LedgerCloud) -> None:
     orders(cloud, "--hours", "12")
     mail, ledger = cloud.asked[:2]

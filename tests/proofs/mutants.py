@@ -253,11 +253,11 @@ MUTANTS = (
         "the mail is claimed before the ledger is read",
         "14",
         REPORT,
-        (("    document = ReportDocument.model_validate(reader.report(request.window, verdicts=request.verdicts))\n",
+        (("    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)\n",
           "    early = ReportPeriod(request.name, request.window.start, request.window.end)\n"
           "    for recipient in request.recipients:\n"
           "        claims.claim(early, recipient.strip(), at=clock.now())\n"
-          "    document = ReportDocument.model_validate(reader.report(request.window, verdicts=request.verdicts))\n"),),
+          "    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)\n"),),
     ),
     Mutant(
         "nobody asks whether a mail was sent",

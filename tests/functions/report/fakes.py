@@ -19,6 +19,7 @@ class FakeReader:
     document: ReportDocument | None
     windows: list[Window] = field(default_factory=list)
     verdicts: list[bool] = field(default_factory=list)
+    groupings: list[Sequence[str] | None] = field(default_factory=list)
 
     def rates(self, window: Window) -> Mapping[str, object]:
         """Not used by the use case."""
@@ -30,6 +31,7 @@ class FakeReader:
         """See ``ports.LedgerReader``."""
         self.windows.append(window)
         self.verdicts.append(verdicts)
+        self.groupings.append(by)
         if self.document is None:
             raise LedgerUnavailableError("the fake ledger was told to fail")
         return self.document.model_dump(mode="json")

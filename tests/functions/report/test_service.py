@@ -145,6 +145,12 @@ def test_only_a_report_that_asks_for_verdicts_gets_them(send: Sender) -> None:
     assert send.reader.verdicts == [False, True]
 
 
+def test_the_tables_are_by_what_was_asked(send: Sender) -> None:
+    send("ada@example.com")
+    send("ada@example.com", name="on-demand", by=["arm", "symbol"])
+    assert send.reader.groupings == [None, ["arm", "symbol"]]
+
+
 def test_dead_letters_are_a_warning(send: Sender) -> None:
     send.reader.document, send.dead_letters = calm_document(), 2
     assert send("ada@example.com").report.subject == "ACT: 2 dead letters"

@@ -91,6 +91,18 @@ def test_what_is_open_has_a_mark_with_its_source_and_what_it_banked_is_in_it(
     assert money.oldest[0].marked_at == hand.moment(210)
 
 
+def test_what_somebody_holds_by_hand_is_neither_open_nor_banked(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    ledger.rows(
+        "UPDATE lot_books SET owner = 'external' FROM episodes e JOIN fifo_allocations USING (episode_id)"
+        " WHERE e.book = lot_books.book AND e.closed_at IS NULL RETURNING 1"
+    )
+    document = ReportDocument.model_validate(reader.report(ALL))
+    by_hand = dollars(next(mode for mode in document.modes if mode.mode == "unknown"))
+    assert (by_hand.open_lots, by_hand.banked, by_hand.banked_in_period) == (0, 0, 0)
+
+
 def test_closed_and_open_results_and_lone_exits_add_up_to_the_cash_flow(
     ledger: LedgerDatabase, reader: PostgresLedgerReader
 ) -> None:

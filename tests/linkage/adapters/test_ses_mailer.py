@@ -72,6 +72,7 @@ def test_a_mail_has_text_html_and_files_in_the_right_places(client: Any) -> None
     assert mail.get_body(("plain",)).get_content().strip() == MESSAGE.text  # type: ignore[union-attr]
     assert mail.get_body(("html",)).get_content().strip() == MESSAGE.html  # type: ignore[union-attr]
     assert (attachment.get_filename(), attachment.get_content_type()) == ("rates.csv", "text/csv")
+    assert attachment.get_content_charset() == "utf-8"
 
 
 def test_a_picture_is_related_to_the_html_and_shown_inside_it(client: Any) -> None:
