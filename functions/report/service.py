@@ -38,7 +38,7 @@ class ReportRequest:
         recipients: nobody gets a mail when it is empty.
         subject: instead of the report's own.
         send_when: ``always``, ``activity`` (not in a quiet period) or ``problem`` (something to do or to
-            look at).
+            look at). Who was told of something wrong is told once when it is over.
         verdicts: also compare parameter sets, which takes longer.
         by: what the tables of results are by; None for the mail's own.
     """
@@ -121,7 +121,7 @@ def send_report(
 def _mail(
     request: ReportRequest, report: RenderedReport, mailer: Mailer, claims: ReportClaims, clock: Clock
 ) -> ReportOutcome:
-    if report.level not in _MAILED_LEVELS[request.send_when]:
+    if report.level not in _MAILED_LEVELS[request.send_when] and not report.all_clear:
         return ReportOutcome(report, withheld=True)
     message = MailMessage(
         report.subject, report.html, report.text, _attachments(report.csv), list(report.images.items())

@@ -55,6 +55,7 @@ class RenderedReport:
         level: ``act``, ``look``, ``ok`` or ``quiet``.
         csv: file names to their text.
         memory: for the next report of this name; None where none was given.
+        all_clear: whether what was wrong in the last report of this name is over, all of it.
     """
 
     level: Level
@@ -63,6 +64,7 @@ class RenderedReport:
     text: str
     csv: Mapping[str, str]
     memory: str | None = None
+    all_clear: bool = False
     draw: Callable[[], Mapping[str, bytes]] = dict
 
     @cached_property
@@ -116,6 +118,7 @@ def render(
         text=text,
         csv=csv_files(document),
         memory=None if memory is None else memory.model_dump_json(),
+        all_clear=bool(view.cleared) and not verdict.advice,
         draw=lambda: {
             cid: pnl_chart(money.curve, until=document.period.end, currency=money.currency, zone=zone)
             for cid, _, money in pictures

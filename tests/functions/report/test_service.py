@@ -176,6 +176,18 @@ def test_a_warning_is_new_then_still_there_and_then_cleared(send: Sender) -> Non
     assert "CLEARED" not in send("ada@example.com").report.text
 
 
+def test_who_was_told_of_a_problem_is_told_once_when_it_is_over(send: Sender) -> None:
+    def mails_of(document: ReportDocument) -> int:
+        send.reader.document = document
+        window = Window(document.period.start, document.period.end)
+        return len(send("ada@example.com", window=window, send_when="problem").sent)
+
+    days = [calm_document(), busy_document(), calm_document(), calm_document()]
+    assert [mails_of(at(day, 6 * index)) for index, day in enumerate(days)] == [0, 1, 1, 0]
+    assert send.mailer.sent[1][1].subject.startswith("OK · ")
+    assert "CLEARED SINCE THE LAST REPORT" in send.mailer.sent[1][1].text
+
+
 def test_a_period_that_is_reported_again_reads_the_same(send: Sender) -> None:
     send.reader.document = busy_document()
     send("ada@example.com")

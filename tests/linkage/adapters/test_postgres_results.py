@@ -100,7 +100,7 @@ def test_what_somebody_holds_by_hand_is_neither_open_nor_banked(
     )
     document = ReportDocument.model_validate(reader.report(ALL))
     by_hand = dollars(next(mode for mode in document.modes if mode.mode == "unknown"))
-    assert (by_hand.open_lots, by_hand.banked, by_hand.banked_in_period) == (0, 0, 0)
+    assert (by_hand.open_lots, by_hand.banked, by_hand.banked_in_period) == (0, D(0), D(0))
 
 
 def test_closed_and_open_results_and_lone_exits_add_up_to_the_cash_flow(
