@@ -1,4 +1,4 @@
-"""Which market a setting names, and which of its symbols."""
+"""Which market a setting names, and which of its symbols. A process imports no other market's adapter."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from linkage.adapters.file_market import FileMarket
-from linkage.adapters.simulated_market import SimulatedMarket
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.universe import Universe, parse_universe, quote_of
 from linkage.ports import Candles, MarketData
@@ -74,18 +72,22 @@ def market_from(address: str, symbols: str = "*") -> MarketData:
 def _market(address: str) -> MarketData:
     kind, _, rest = address.partition(":")
     if kind == "files" and rest:
+        from linkage.adapters.file_market import FileMarket
+
         return FileMarket(rest)
     if kind == "simulation" and rest.isdecimal():
+        from linkage.adapters.simulated_market import SimulatedMarket
+
         return SimulatedMarket(int(rest))
     if kind == "s3":
-        from linkage.adapters import s3_market  # as with an exchange, most stages do without
+        from linkage.adapters import s3_market
         from linkage.domain.candle_bucket import parse_candle_bucket
         from linkage.runtime import aws
 
         client = aws.client("s3", read_timeout=s3_market.READ_TIMEOUT)
         return s3_market.S3Market(parse_candle_bucket(address), client)
     if kind == "ccxt" and rest:
-        from linkage.adapters.ccxt_market import CcxtMarket  # imports a library that zips are without
+        from linkage.adapters.ccxt_market import CcxtMarket
 
         return CcxtMarket(rest)
     raise ConfigurationError(f"unknown market {address!r}", field="market")

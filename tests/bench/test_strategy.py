@@ -16,7 +16,7 @@ def test_a_tiny_one_has_every_number_and_a_table() -> None:
 
     assert {
         "engine_us", "series_us", "rowwise_us", "talib_us", "memory_pass_us", "import_ms", "boto3_ms",
-        "walk_us", "polars_us",
+        "walk_us", "polars_us", "ready_ms",
     } <= found.keys()  # fmt: skip
     assert all(value > 0 for value in found.values())
     assert any("row by row" in line for line in table(found))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,3 +113,18 @@ def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.Mo
     assert collaborators.ports().market.symbols()
     assert collaborators.deployment().replay
     collaborators.forget()
+
+
+def test_the_entry_point_imports_no_strategy_no_market_and_no_more_of_aws_than_clients() -> None:
+    unwanted = {
+        "numpy",
+        "boto3",
+        "duckdb",
+        "ccxt",
+        "linkage.strategy.engine",
+        "linkage.adapters.candle_files",
+    }
+    code = "import sys, functions.sighook.handler\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not unwanted & set(done.stdout.split())
