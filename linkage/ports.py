@@ -407,7 +407,7 @@ class StateStore(Protocol):
         ...
 
     def save(self, strategy: str, arm: str, *, body: str, version: int, saved_at: datetime) -> None:
-        """Replace the state of this version.
+        """Replace the state of this version by the next, which is one more.
 
         Raises:
             StateChangedError: another version is there.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -205,18 +205,19 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
     """
     started_at = ports.clock.now()
     strategy = deployment.strategy
-    text, version = ports.states.load(strategy.name, MAIN_ARM)
-    kept = RunState.model_validate_json(text) if text else RunState()
-    document = ports.parameters.document()
-    arms, document, invalid = _effective(strategy, document, kept)
-    closed = last_close(scheduled_at, arms[0].parameters.interval_seconds)
-    if kept.attempted_at == closed and kept.document != document:
-        # A half-finished run goes on with the parameters it began with, else its keys would be others.
-        arms, document, _ = _effective(strategy, kept.document, kept)
-
-    reason = _why_not(scheduled_at, started_at, closed, kept, arms[0].parameters.interval_seconds, deployment)
+    kept, version = _load(strategy.name, ports)
+    arms, document, invalid = _effective(strategy, ports.parameters.document(), kept)
+    interval_seconds = arms[0].parameters.interval_seconds
+    closed = last_close(scheduled_at, interval_seconds)
+    reason = _why_not(scheduled_at, started_at, closed, kept, interval_seconds, deployment)
+    if reason is None and kept.attempted_at != closed:
+        kept, version = _begin(kept, version, closed, document, strategy.name, ports)
+        reason = "repeated" if kept.completed_at == closed else None
     if reason is not None:
         return NotRun(reason, (started_at - scheduled_at).total_seconds())
+    if kept.document != document:
+        # A run that somebody began goes on with the parameters it began with, else its keys would be others.
+        arms, document, _ = _effective(strategy, kept.document, kept)
 
     universe = parse_universe(deployment.symbols)
     snapshots = {
@@ -234,7 +235,6 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
         interval_seconds=arms[0].parameters.interval_seconds,
     )
     turns = _decide(arms, snapshots, before, candles, scheduled_at, closed, strategy)
-    after = _state_after(before, turns, closed)
     decisions = [(turn, one) for turn in turns for one in turn.decided.decisions]
     shown, unpublished = _bounded(decisions, deployment.max_suppressed_per_run)
     posted = _post(
@@ -267,8 +267,9 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
         unpublished=unpublished,
         invalid_parameters=invalid,
     )
+    refused = frozenset(one.decision.symbol for one in posted if one.outcome == "refused")
     _record_run(completed, strategy.name, scheduled_at, started_at, ports)
-    _save(after, remembered, ports)
+    _save(_state_after(before, turns, closed, refused), remembered, ports)
     return completed
 
 
@@ -302,13 +303,21 @@ def _decide(
     ]
 
 
-def _state_after(before: StrategyState, turns: Sequence[_Turn], closed: datetime) -> StrategyState:
-    """Return the state after all arms. No two of them decide on one symbol."""
+def _state_after(
+    before: StrategyState, turns: Sequence[_Turn], closed: datetime, refused: Collection[str]
+) -> StrategyState:
+    """Return the state after all arms; symbols whose signal was refused had none.
+
+    No two arms decide on one symbol.
+    """
     symbols = dict(before.symbols)
     for turn in turns:
         decided = turn.decided.state.symbols
         symbols |= {name: known for name, known in decided.items() if known != before.symbols.get(name)}
-    return StrategyState(symbols, closed)
+    kept = {name: known for name, known in before.symbols.items() if name in refused}
+    return StrategyState(
+        {name: known for name, known in symbols.items() if name not in refused} | kept, closed
+    )
 
 
 def make_signal(
@@ -489,7 +498,32 @@ class _Remembered:
     version: int
 
 
+def _load(strategy: str, ports: Ports) -> tuple[RunState, int]:
+    text, version = ports.states.load(strategy, MAIN_ARM)
+    return (RunState.model_validate_json(text) if text else RunState()), version
+
+
+def _begin(
+    kept: RunState, version: int, closed: datetime, document: str | None, strategy: str, ports: Ports
+) -> tuple[RunState, int]:
+    """Note with which document the run begins, before anything of it is published; return what is kept.
+
+    Who finds the same run begun by another goes on with the other's document: whether that one is at work
+    at this instant, or ended before it could say so.
+    """
+    begun = kept.model_copy(update={"attempted_at": closed, "document": document})
+    try:
+        _put(begun, version, strategy, ports)
+    except StateChangedError:
+        theirs, version = _load(strategy, ports)
+        if theirs.attempted_at != closed:
+            raise
+        return theirs, version
+    return begun, version + 1
+
+
 def _save(state: StrategyState, run: _Remembered, ports: Ports) -> None:
+    """Keep what a run came to. Of two that are the same run, one that came to its end has the last word."""
     kept = RunState.of(
         state,
         attempted_at=run.closed,
@@ -497,16 +531,20 @@ def _save(state: StrategyState, run: _Remembered, ports: Ports) -> None:
         snapshots={name: snapshot.snapshot_id for name, snapshot in run.snapshots.items()},
     )
     try:
-        ports.states.save(
-            run.strategy,
-            MAIN_ARM,
-            body=kept.model_dump_json(exclude_defaults=True),
-            version=run.version,
-            saved_at=ports.clock.now(),
-        )
+        _put(kept, run.version, run.strategy, ports)
     except StateChangedError:
-        text, _ = ports.states.load(run.strategy, MAIN_ARM)
-        theirs = RunState.model_validate_json(text) if text else RunState()
-        # The same run at the same instant, somewhere else: it posted the same signals and remembers the same.
+        theirs, version = _load(run.strategy, ports)
         if theirs.attempted_at != run.closed:
             raise
+        if theirs.completed_at != kept.completed_at == run.closed:
+            _put(kept, version, run.strategy, ports)
+
+
+def _put(kept: RunState, version: int, strategy: str, ports: Ports) -> None:
+    ports.states.save(
+        strategy,
+        MAIN_ARM,
+        body=kept.model_dump_json(exclude_defaults=True),
+        version=version,
+        saved_at=ports.clock.now(),
+    )

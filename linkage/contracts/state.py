@@ -41,8 +41,9 @@ class RunState(Wire):
 
     Attributes:
         completed_at: clock of the last run that came to its end.
-        attempted_at: clock of the last run that was begun and saved anything.
-        document: the last parameter document that was valid; a later bad one does not displace it.
+        attempted_at: clock of the last run that was begun.
+        document: the last parameter document that was valid, the one with which that run began; a later bad
+            one does not displace it.
         snapshot_id: the last published snapshot of the arm ``main``; arm_snapshots: of the others.
     """
 

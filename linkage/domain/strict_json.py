@@ -34,7 +34,7 @@ def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
             body.decode("utf-8"),
             parse_float=Decimal,
             parse_constant=_refuse_constant,
-            object_pairs_hook=_object_without_duplicates,
+            object_pairs_hook=object_without_duplicates,
         )
     except NotJsonError:
         raise
@@ -44,15 +44,30 @@ def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise NotJsonError("the body is not UTF-8") from None
     except (ValueError, ArithmeticError):
         raise NotJsonError("the body is not JSON") from None
-    _check(value, "", max_depth)
+    check_values(value, max_depth=max_depth)
     return value
+
+
+def check_values(value: Any, *, max_depth: int = MAX_DEPTH) -> None:
+    """Refuse a document, in whatever format it was written, that is too deep or that no database stores.
+
+    Raises:
+        NotJsonError: objects and arrays are nested deeper than that.
+        InvalidInputError: a text holds a NUL or half a surrogate pair; ``field`` is its path.
+    """
+    _check(value, "", max_depth)
 
 
 def _refuse_constant(name: str) -> Any:
     raise NotJsonError(f"{name} is not JSON")
 
 
-def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its pairs; for ``json.loads``, which else keeps the last of two with one name.
+
+    Raises:
+        NotJsonError: a name occurs twice.
+    """
     result = dict(pairs)
     if len(result) != len(pairs):
         raise NotJsonError("a name occurs twice in one object")

@@ -28,16 +28,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import to_jsonable_python
 
-from linkage.domain.canonical import canonical_json
+from linkage.domain.canonical import canonical_json, normalise_decimal
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.snapshots import Snapshot, make_snapshot
+from linkage.domain.strict_json import check_values, object_without_duplicates
 from linkage.domain.times import parse_utc
 from linkage.ports import Candles
 from linkage.strategy.state import LastSignal, Side, StrategyState
 
+MAX_DECIMALS = 18
 INTERVALS = (60, 300, 900, 1800, 3600, 14400, 86400)
 ADDED = ("strategy", "code_version", "symbols")
 """What a snapshot has besides the fields of the model."""
@@ -57,9 +59,20 @@ def _known_interval(seconds: int) -> int:
 
 
 class ParameterGroup(BaseModel):
-    """Base of a model inside the parameters: frozen, without unknown fields, finite."""
+    """Base of a model inside the parameters: frozen, without unknown fields, finite.
+
+    A decimal has at most 18 decimals, so that what is computed from it stays exact, and can be stored.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @field_validator("*")
+    @classmethod
+    def _with_few_decimals(cls, value: Any) -> Any:
+        for one in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(one, Decimal) and len(normalise_decimal(one).partition(".")[2]) > MAX_DECIMALS:
+                raise ValueError(f"must have at most {MAX_DECIMALS} decimals")
+        return value
 
 
 class StrategyParameters(ParameterGroup):
@@ -325,10 +338,19 @@ def read_document(document: str) -> dict[str, Any]:
     """Return the content of a TOML or JSON document.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: it is neither, says a thing twice, or cannot be stored; ``field`` is the path
+            where there is one.
     """
     try:
-        values = json.loads(document) if document.lstrip().startswith("{") else tomllib.loads(document)
+        if document.lstrip().startswith("{"):
+            values = json.loads(document, object_pairs_hook=object_without_duplicates)
+        else:
+            values = tomllib.loads(document)
+        check_values(values)
+    except InvalidInputError as error:
+        raise ConfigurationError(f"the parameter document: {error}", field=error.field) from None
+    except RecursionError:
+        raise ConfigurationError("the parameter document is nested too deeply") from None
     except ValueError as error:
         raise ConfigurationError(f"the parameter document is neither TOML nor JSON: {error}") from None
     return dict(values)

@@ -68,13 +68,21 @@ class Together(ArrayMarket):
         return super().candles(symbols, **arguments)
 
 
-@pytest.mark.parametrize(("document", "arms"), [(EASY, 1), (ARMS, 2)])
+@pytest.mark.parametrize(
+    ("documents", "arms"),
+    [
+        ((EASY, EASY), 1),
+        ((ARMS, ARMS), 2),
+        # Between their looks at the parameters somebody changed these.
+        ((EASY, "score_buy_target = 2.9\nclean_bars = 10\n"), 1),
+    ],
+)
 def test_two_sighooks_at_one_moment_make_one_run_one_set_of_signals_and_one_activation(
-    world: World, document: str, arms: int
+    world: World, documents: tuple[str, str], arms: int
 ) -> None:
     meeting = threading.Barrier(2)
 
-    def sighook(_: int) -> Completed | NotRun:
+    def sighook(document: str) -> Completed | NotRun:
         client = OneCallAtATime(world.table.client)
         market = Together({name: wave(name="A-USD") for name in NAMES}, NOW)
         market.meeting = meeting
@@ -89,7 +97,7 @@ def test_two_sighooks_at_one_moment_make_one_run_one_set_of_signals_and_one_acti
         return run(NOW, Deployment("test", VENUE, ACCOUNT, MATRIX), ports)
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(sighook, range(2))
+        first, second = pool.map(sighook, documents)
     world.stream()
 
     assert isinstance(first, Completed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
 from linkage.domain.errors import DeliveryError
 from linkage.domain.keys import is_ours
+from linkage.ports import Candles, SinkReply
 from linkage.strategy.matrix import MATRIX
 from tests.functions.sighook.fakes import NOON, ArrayMarket, FakeParameters, FakeSink, FakeStates, later, wave
 from tests.support.clock import FrozenClock
@@ -94,9 +96,31 @@ def test_two_runs_at_the_same_instant_post_the_same_signals(world: World) -> Non
     assert len(world.sink) == 3
 
 
-def test_a_run_that_loses_the_race_for_the_state_ends_well_because_the_winner_was_the_same_run(
-    world: World,
-) -> None:
+@dataclass
+class Interrupted(ArrayMarket):
+    """A market in which something else happens while the run waits for its candles."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def candles(self, symbols: Sequence[str], **asked: Any) -> Candles:
+        """See ``ports.MarketData``."""
+        self.meanwhile()
+        return super().candles(symbols, **asked)
+
+
+def while_waiting(world: World, meanwhile: Callable[[], object]) -> Ports:
+    return replace(world.ports, market=Interrupted(world.market.closes, meanwhile=meanwhile))
+
+
+def test_of_two_runs_at_once_the_one_that_ends_later_repeats_and_leaves_the_state_alone(world: World) -> None:
+    outcome = run(NOON, world.deployment, while_waiting(world, world.completed))
+
+    assert isinstance(outcome, Completed)
+    assert (outcome.count("stored"), outcome.count("repeated")) == (0, 3)
+    assert world.states.load("matrix", "main")[1] == 2
+
+
+def test_a_run_that_finds_itself_completed_elsewhere_publishes_nothing(world: World) -> None:
     class Racing(FakeStates):
         def load(self, strategy: str, arm: str) -> tuple[str | None, int]:
             found = super().load(strategy, arm)
@@ -107,10 +131,57 @@ def test_a_run_that_loses_the_race_for_the_state_ends_well_because_the_winner_wa
 
     raced: list[bool] = []
     world.states = Racing()
-    outcome = run(NOON, world.deployment, world.ports)
+
+    assert run(NOON, world.deployment, world.ports) == NotRun("repeated", 2.0)
+    assert len(world.sink.posts) == 3
+
+
+def test_two_runs_at_once_have_the_parameters_of_the_first_whatever_each_of_them_read(world: World) -> None:
+    def other() -> None:
+        world.parameters.text = EASY.replace("score_buy_target = 3.0", "score_buy_target = 2.9")
+        world.completed()
+
+    outcome = run(NOON, world.deployment, while_waiting(world, other))
 
     assert isinstance(outcome, Completed)
-    assert outcome.count("repeated") == 3
+    assert outcome.count("repeated") == len(world.sink) == 3
+
+
+def test_the_end_of_a_run_is_kept_although_its_twin_failed_in_the_meantime(world: World) -> None:
+    def other() -> None:
+        world.sink.failures = {"B-USD"}
+        with pytest.raises(DeliveryError):
+            world.run()
+        world.sink.failures = set()
+
+    assert isinstance(run(NOON, world.deployment, while_waiting(world, other)), Completed)
+    assert world.run() == NotRun("repeated", 2.0)
+
+
+def test_a_run_that_died_without_a_word_is_repeated_with_the_parameters_it_began_with(world: World) -> None:
+    class Mortal(FakeSink):
+        def post(self, body: Mapping[str, object]) -> SinkReply:
+            if len(self) == 2:
+                raise MemoryError
+            return super().post(body)
+
+    world.sink = Mortal()
+    with pytest.raises(MemoryError):
+        world.run()
+    world.sink = FakeSink(bodies=world.sink.bodies)
+    world.parameters.text = EASY.replace("score_buy_target = 3.0", "score_buy_target = 2.9")
+
+    assert world.completed().count("stored") == 1
+    assert len({body["snapshot_id"] for body in world.sink.bodies.values()}) == 1
+
+
+def test_a_refused_signal_is_not_remembered_as_the_symbols_last(world: World) -> None:
+    world.sink.refused = {"B-USD"}
+    world.completed()
+    text, _ = world.states.load("matrix", "main")
+
+    assert text is not None
+    assert set(json.loads(text)["symbols"]) == {"A-USD", "C-USD"}
 
 
 def test_a_run_that_failed_half_way_posts_only_the_same_signals_again(world: World) -> None:
