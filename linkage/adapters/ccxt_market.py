@@ -20,6 +20,10 @@ TIMEOUT_MS = 10_000
 RUN_SECONDS = 75.0
 """For all symbols of a run together; the function has 120 s, and has to post its signals as well."""
 PAGE = 300
+"""Bars that are asked for at a time. Many an exchange gives fewer."""
+REPEATS = 2
+REPEAT_AFTER_MS = 1_000
+"""How often, and after how long, a request is made again that failed on the way or came too often."""
 REQUESTS_AT_ONCE = 8
 TICKERS_SECONDS = 60.0
 
@@ -37,7 +41,7 @@ class CcxtMarket:
     """
 
     def __init__(self, exchange: str, client: Any = None, *, run_seconds: float = RUN_SECONDS) -> None:
-        self._exchange = client if client is not None else _connect(exchange)
+        self._exchange = client if client is not None else connect(exchange)
         self._run_seconds = run_seconds
         self._tickers: tuple[float, Mapping[str, Any]] | None = None
 
@@ -117,7 +121,8 @@ class CcxtMarket:
             if len(set(times)) < len(times):
                 return broken("duplicate_or_unsorted_bars")
             rows.update(zip(times, (row[1:6] for row in page), strict=True))
-            since = max(since + PAGE * interval_seconds, max(rows, default=0) + interval_seconds)
+            reached = max(times, default=0)
+            since = reached + interval_seconds if reached >= since else since + PAGE * interval_seconds
         closed = sorted(moment for moment in rows if moment + interval_seconds <= end)
         values = [[np.nan if value is None else float(value) for value in rows[moment]] for moment in closed]
         block = np.array(values, dtype=np.float64).reshape(-1, 5).T
@@ -154,14 +159,20 @@ class CcxtMarket:
             raise MarketUnavailableError(f"the exchange gave no candles: {type(error).__name__}") from error
 
 
-def _connect(exchange: str) -> Any:
+def connect(exchange: str) -> Any:
+    """Return CCXT's client of an exchange, which waits for its turn and repeats what failed on the way.
+
+    Raises:
+        ConfigurationError: CCXT is not installed, or knows no such exchange.
+    """
     try:
         import ccxt
     except ImportError:
         raise ConfigurationError("the group exchange is not installed", field="market") from None
     if exchange not in ccxt.exchanges:
         raise ConfigurationError(f"CCXT knows no exchange {exchange!r}", field="market")
-    client = getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": TIMEOUT_MS})
+    repeats = {"maxRetriesOnFailure": REPEATS, "maxRetriesOnFailureDelay": REPEAT_AFTER_MS}
+    client = getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": TIMEOUT_MS, "options": repeats})
     client.throttle = one_at_a_time(client)
     return client
 

@@ -221,7 +221,7 @@ class Venue:
             lot.stopped = True
             quantity = self._available(bar, lot.remaining)
             self._exit(lot, stop, self._taken(stop, price, quantity), "taker", quantity, bar)
-        elif target is not None and target.limit is not None and bar.high >= target.limit:
+        elif target is not None and target.limit is not None and bar.high > target.limit:
             quantity = self._available(bar, lot.remaining)
             self._exit(lot, target, max(bar.open, target.limit), "maker", quantity, bar)
 

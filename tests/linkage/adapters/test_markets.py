@@ -15,7 +15,7 @@ import numpy as np
 import polars
 import pytest
 
-from linkage.adapters.ccxt_market import CcxtMarket, one_at_a_time
+from linkage.adapters.ccxt_market import REPEAT_AFTER_MS, CcxtMarket, connect, one_at_a_time
 from linkage.adapters.file_market import FileMarket
 from linkage.adapters.markets import SelectedMarket, market_from
 from linkage.adapters.simulated_market import BASES, SimulatedMarket
@@ -50,6 +50,7 @@ class FakeExchange:
         self.names = symbols or ("BTC/USD",)
         self.tickers: dict[str, dict[str, float | None]] = {}
         self.broken: dict[str, str] = {}
+        self.most = 300
         self.together = threading.Barrier(1)
         self.answers = threading.Event()
         self.answers.set()
@@ -74,7 +75,7 @@ class FakeExchange:
         self.together.wait(timeout=5)
         if self.broken.get(symbol) == "slow":
             self.answers.wait(timeout=5)
-        rows = self._bars(since, limit)
+        rows = self._bars(since, min(limit, self.most))
         if self.broken.get(symbol) == "twice":
             rows.insert(1, rows[0])
         if self.broken.get(symbol) == "null":
@@ -237,6 +238,35 @@ def test_an_exchanges_symbols_are_asked_for_at_the_same_time() -> None:
         ["A-USD", "B-USD", "C-USD"], as_of=NOON, bars=3, interval_seconds=300
     )
     assert candles.symbols == ("A-USD", "B-USD", "C-USD")
+
+
+def test_an_exchange_that_gives_fewer_bars_at_a_time_is_asked_for_the_rest() -> None:
+    exchange = FakeExchange()
+    arguments: dict[str, Any] = {"as_of": NOON, "bars": 250, "interval_seconds": 300}
+    whole = CcxtMarket("fake", exchange).candles(["BTC-USD"], **arguments)
+    exchange.most = 100
+    in_parts = CcxtMarket("fake", exchange).candles(["BTC-USD"], **arguments)
+
+    np.testing.assert_array_equal(in_parts.closes, whole.closes)
+    assert not np.isnan(whole.closes).any()
+
+
+@pytest.mark.parametrize("problem", [ccxt.RateLimitExceeded, ccxt.RequestTimeout])
+def test_a_request_that_failed_on_the_way_is_made_again(problem: type[Exception]) -> None:
+    client = connect("kraken")
+    slept: list[float] = []
+    answers: list[Any] = [problem("no"), problem("no"), {"error": [], "result": {"unixtime": 1}}]
+
+    def fetch(*_: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    client.fetch, client.sleep = fetch, slept.append
+
+    assert client.publicGetTime()["result"] == {"unixtime": 1}
+    assert slept[-2:] == [REPEAT_AFTER_MS, REPEAT_AFTER_MS]
 
 
 def test_the_exchanges_limiter_lets_one_thread_through_at_a_time() -> None:

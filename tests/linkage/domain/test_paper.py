@@ -354,6 +354,13 @@ def test_a_target_fills_at_its_price_and_cancels_the_stop() -> None:
     assert book.is_idle
 
 
+def test_a_target_rests_like_a_limit_order_and_a_price_that_only_touches_it_does_not_fill_it() -> None:
+    book, reports = bracket(bar(1, "100", "110", "99", "105"))
+
+    assert len(fills(reports)) == 1
+    assert book.position == 2
+
+
 def test_where_stop_and_target_fall_into_one_bar_it_is_the_stop() -> None:
     _, reports = bracket(bar(1, "100", "120", "80", "100"))
     ended = {

@@ -52,19 +52,17 @@ def test_the_indicators_agree_with_ta_lib(path: Path) -> None:
         rsi_period=14, atr_period=14, macd_fast=12, macd_slow=26, macd_signal=9,
     )  # fmt: skip
     pairs = {
-        "rsi": (own.rsi, talib.RSI(closes, 14), 100.0),
-        "upper": (bands.upper, upper, 1000.0),
-        "middle": (bands.middle, middle, 1000.0),
-        "lower": (bands.lower, lower, 1000.0),
-        "macd": (own.macd.line, line, 1.0),
-        "signal": (own.macd.signal, signal, 1.0),
-        "atr": (own.atr, talib.ATR(highs, lows, closes, 14), 1.0),
-        "roc": (indicators.roc(column, 4), talib.ROC(closes, 4), 1.0),
+        "rsi": (own.rsi, talib.RSI(closes, 14)),
+        "upper": (bands.upper, upper),
+        "middle": (bands.middle, middle),
+        "lower": (bands.lower, lower),
+        "macd": (own.macd.line, line),
+        "signal": (own.macd.signal, signal),
+        "atr": (own.atr, talib.ATR(highs, lows, closes, 14)),
+        "roc": (indicators.roc(column, 4), talib.ROC(closes, 4)),
     }
-    for name, (ours, theirs, scale) in pairs.items():
-        np.testing.assert_allclose(
-            ours[WARM_UP:, 0], theirs[WARM_UP:], rtol=1e-9, atol=1e-9 * scale, err_msg=name
-        )
+    for name, (ours, theirs) in pairs.items():
+        np.testing.assert_allclose(ours[WARM_UP:, 0], theirs[WARM_UP:], rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_the_strategy_trades_every_symbol_and_each_decision_can_be_recomputed() -> None:
