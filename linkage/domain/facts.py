@@ -84,16 +84,20 @@ class SignalKey:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a batch touched: the second step resolves these orders, and every order with such a key."""
+    """What a batch touched: the second step resolves these orders, and every order with such a key.
+
+    ``bots`` came to an account: keys on it that were nobody's may be theirs.
+    """
 
     order_ids: frozenset[OrderId] = frozenset()
     keys: frozenset[SignalKey] = frozenset()
+    bots: frozenset[BotId] = frozenset()
 
     def __or__(self, other: Touched) -> Touched:
-        return Touched(self.order_ids | other.order_ids, self.keys | other.keys)
+        return Touched(self.order_ids | other.order_ids, self.keys | other.keys, self.bots | other.bots)
 
     def __bool__(self) -> bool:
-        return bool(self.order_ids or self.keys)
+        return bool(self.order_ids or self.keys or self.bots)
 
 
 @dataclass(frozen=True, slots=True)

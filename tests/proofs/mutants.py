@@ -304,7 +304,7 @@ MUTANTS = (
         "a replaced order hands nothing on",
         "23",
         LINKS,
-        (("WHERE c.replaces_order_id IS NOT NULL\n", "WHERE false\n"),),
+        (("             c.replaces_order_id,\n             CASE", "             NULL,\n             CASE"),),
     ),
     Mutant(
         "a key may be used again",

@@ -40,8 +40,6 @@ from tests.support.seeds import seed
 EXAMPLES = int(os.environ.get("LINKAGE_PROOF_HISTORIES", "300"))
 STEPS = 30
 _numbers = count(1)
-MOST_PARENTS = 3
-"""A link is looked for so many parents up; no venue hangs a bracket from a bracket more often."""
 SIDES = {"buy": "sell", "sell": "buy"}
 
 
@@ -56,12 +54,6 @@ class Placed:
     replaces: Placed | None = None
     against_its_key: bool = False
     fills: dict[str, Decimal] = field(default_factory=dict)
-
-    @property
-    def parents(self) -> int:
-        """How many parents there are above it, through replaced orders too."""
-        elder = self.parent or self.replaces
-        return 0 if elder is None else elder.parents + (self.parent is not None)
 
     def decided_by(self, told: set[str]) -> str | None:
         """Return the key whose signal this order follows, of those told: own, replaced, parent."""
@@ -110,7 +102,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.placed)
     @rule(data=st.data())
     def trigger_a_stop(self, data: st.DataObject) -> None:
-        parent = data.draw(st.sampled_from([one for one in self.placed if one.parents < MOST_PARENTS]))
+        parent = data.draw(st.sampled_from(self.placed))
         self._place(Placed(native_id(next(_numbers)), SIDES[parent.side], parent=parent))
 
     @precondition(lambda self: self.placed)

@@ -393,13 +393,12 @@ WITH incoming AS MATERIALIZED (
   ON CONFLICT DO NOTHING
   RETURNING bot_id
 )
--- An account that gets a bot may turn keys that were nobody's into that bot's.
+-- Those that come to an account. A bot whose token or mode changes is where it was.
 SELECT (SELECT count(*) FROM new_bots),
-       (SELECT array_agg(DISTINCT t.order_id)
-        FROM incoming i
-        JOIN strategy_signals s ON s.bot_id = i.bot_id AND NOT s.key_is_ours
-        JOIN trade_records t ON t.client_order_id = s.client_order_id
-        WHERE t.venue = i.venue AND t.account = i.account)
+       (SELECT array_agg(DISTINCT bot_id) FROM incoming
+        WHERE NOT EXISTS (SELECT FROM bots b
+                          WHERE b.bot_id = incoming.bot_id AND b.updated_at < incoming.updated_at
+                            AND b.venue = incoming.venue AND b.account = incoming.account))
 """
 )
 

@@ -259,7 +259,7 @@ def record_statements(connection: Connection, batch: FactBatch) -> Mapping[str, 
 
 def _touched(answers: Mapping[str, tuple[Any, ...]]) -> Touched:
     orders: set[OrderId] = set()
-    for part in ("fills", "order_events", "bots"):
+    for part in ("fills", "order_events"):
         if part in answers:
             orders.update(answers[part][1] or ())
     keys: frozenset[SignalKey] = frozenset()
@@ -269,12 +269,17 @@ def _touched(answers: Mapping[str, tuple[Any, ...]]) -> Touched:
             SignalKey(BotId(bot), ClientOrderId(key))
             for bot, key in zip(bot_ids or (), client_order_ids or (), strict=True)
         )
-    return Touched(frozenset(orders), keys)
+    bots = answers["bots"][1] or () if "bots" in answers else ()
+    return Touched(frozenset(orders), keys, frozenset(bots))
 
 
 def _resolve(connection: Connection, touched: Touched) -> Resolved:
+    orders = set(touched.order_ids)
+    if touched.bots:
+        # Looked for in this step: what another recorder was about to commit in the first one is there by now.
+        orders.update(row[0] for row in connection.execute(links.ORDERS_OF_BOTS, [sorted(touched.bots)]))
     parameters = {
-        "orders": sorted(touched.order_ids),
+        "orders": sorted(orders),
         "keys": sorted({key.client_order_id for key in touched.keys}),
     }
     with _one_round_trip(connection):

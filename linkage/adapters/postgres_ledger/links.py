@@ -18,15 +18,22 @@ WITH RECURSIVE named AS (
   UNION ALL
   SELECT t.order_id, t.client_order_id, t.venue, t.account
   FROM trade_records t WHERE t.client_order_id = ANY (%(keys)s::text[] COLLATE "C")
+), called AS (
+  -- Each key that a touched order was ever told to have: it may have had another until now.
+  SELECT client_order_id FROM named
+  UNION
+  SELECT client_order_id FROM fill_receipts WHERE order_id = ANY (%(orders)s::text[] COLLATE "C")
+  UNION
+  SELECT client_order_id FROM order_events WHERE order_id = ANY (%(orders)s::text[] COLLATE "C")
 ), family AS (
   SELECT order_id FROM named
   UNION
   -- An earlier order with the same key may have ended, which bars the later one.
-  SELECT other.order_id FROM named
-  JOIN (
-    SELECT * FROM trade_records WHERE client_order_id = ANY (array(SELECT client_order_id FROM named))
-  ) other ON other.client_order_id = named.client_order_id
-    AND other.venue = named.venue AND other.account = named.account
+  SELECT other.order_id FROM (
+    SELECT * FROM trade_records WHERE client_order_id = ANY (array(SELECT client_order_id FROM called))
+    OFFSET 0
+  ) other
+  WHERE (other.venue, other.account) IN (SELECT venue, account FROM named)
   UNION
   SELECT below.order_id FROM family CROSS JOIN LATERAL (
     SELECT order_id FROM trade_records WHERE parent_order_id = family.order_id
@@ -41,54 +48,68 @@ SELECT set_config('linkage.scope', array(SELECT order_id FROM locked)::text, tru
 """
 """Lock what a batch touched, the orders that share its keys, and all that hang from these."""
 
-_MAX_HOPS = "64"
-_MAX_PARENTS = "3"
+ORDERS_OF_BOTS: LiteralString = """
+SELECT t.order_id
+FROM bots b
+JOIN strategy_signals s ON s.bot_id = b.bot_id AND NOT s.key_is_ours
+JOIN trade_records t ON t.client_order_id = s.client_order_id AND t.venue = b.venue AND t.account = b.account
+WHERE b.bot_id = ANY (%s)
+"""
+"""The orders on its accounts whose keys a bot has used for signals."""
+
+_MOST_ELDERS: LiteralString = "256"
+_NOT_YET: LiteralString = "interval '1 day'"
+"""A signal that was decided so much later than the order was placed is another use of its key. Clocks of bots
+and venues differ by less, and keys are not taken twice within the weeks that the hot store keeps them."""
 
 _RESOLVED: LiteralString = (
     """
 chain AS (
-  -- Upward from each order. Paths sort in the order of the rule: itself, what it replaces (1), its
-  -- parent (2). A parent counts once the child's own order event is there.
+  -- Upward from each order, one elder at a time: what an order replaces, then its parent, then what was left
+  -- aside on the way. A parent counts once the child's own order event is there.
   SELECT order_id AS root, symbol AS root_symbol, side AS root_side, trigger_type AS root_trigger,
-         origin AS root_origin, ''::text COLLATE "C" AS path,
-         ARRAY[order_id] AS seen, order_id, venue, account, symbol, side, client_order_id, key_is_ours,
-         bot_id, replaces_order_id, parent_order_id, event_count, coalesce(placed_at, order_time) AS placed
+         origin AS root_origin, 0 AS step, false AS by_parent, '{}'::text[] COLLATE "C" AS aside,
+         order_id, venue, account, symbol, side, client_order_id, key_is_ours, bot_id, replaces_order_id,
+         parent_order_id, event_count, coalesce(placed_at, order_time) AS placed
   FROM trade_records
   WHERE {within}
   UNION ALL
-  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin,
-         c.path || up.step, c.seen || t.order_id, t.order_id, t.venue,
-         t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id, t.replaces_order_id,
-         t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
+  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin, c.step + 1,
+         c.by_parent OR t.order_id IS DISTINCT FROM c.replaces_order_id, ahead.elders[next.place + 1:],
+         t.order_id, t.venue, t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id,
+         t.replaces_order_id, t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
   FROM chain c
   CROSS JOIN LATERAL (
-    SELECT '1' AS step, c.replaces_order_id AS order_id WHERE c.replaces_order_id IS NOT NULL
-    UNION ALL
-    SELECT '2', c.parent_order_id
-    WHERE c.parent_order_id IS NOT NULL AND c.event_count > 0
-      AND c.parent_order_id IS DISTINCT FROM c.replaces_order_id
-      AND length(replace(c.path, '1', '')) < """
-    + _MAX_PARENTS
+    SELECT array_remove(ARRAY[
+             c.replaces_order_id,
+             CASE WHEN c.event_count > 0 AND c.parent_order_id <> ALL (c.aside) THEN c.parent_order_id END
+           ], NULL) || c.aside AS elders
+  ) ahead
+  CROSS JOIN LATERAL (
+    SELECT elder, place FROM unnest(ahead.elders) WITH ORDINALITY AS each (elder, place)
+    WHERE elder <> c.root AND EXISTS (SELECT FROM trade_records WHERE order_id = elder)
+    ORDER BY place LIMIT 1
+  ) next
+  CROSS JOIN LATERAL (SELECT * FROM trade_records WHERE order_id = next.elder OFFSET 0) t
+  WHERE c.step < """
+    + _MOST_ELDERS
     + """
-  ) up
-  CROSS JOIN LATERAL (SELECT * FROM trade_records WHERE order_id = up.order_id OFFSET 0) t
-  WHERE t.order_id <> ALL (c.seen) AND length(c.path) < """
-    + _MAX_HOPS
-    + """
+    AND (c.replaces_order_id IS NOT NULL OR c.parent_order_id IS NOT NULL OR c.aside <> '{}')
 ), paired AS (
   SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin,
-         c.path, c.order_id, c.venue, c.account, c.placed, c.symbol,
+         c.step, c.by_parent, c.order_id, c.venue, c.account, c.placed, c.symbol,
          c.side, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.buy_score, s.sell_score,
          s.trigger_type, s.indicators_fired, s.indicator_breakdown, s.arm, s.origin, s.signalled_at,
-         s.price AS signal_price, s.symbol AS signal_symbol, s.side AS signal_side,
-         -- A key told a second time, after an expiry, is another use of it.
-         min(s.signalled_at) OVER (PARTITION BY c.root, c.path, s.bot_id) AS first_signalled_at
+         s.price AS signal_price, s.symbol AS signal_symbol, s.side AS signal_side
   FROM chain c
   JOIN {signals} s ON s.client_order_id = c.client_order_id
    AND CASE WHEN c.key_is_ours THEN s.key_is_ours
             WHEN c.bot_id IS NOT NULL THEN s.bot_id = c.bot_id
             ELSE EXISTS (SELECT FROM bots b
                          WHERE b.bot_id = s.bot_id AND b.venue = c.venue AND b.account = c.account) END
+   AND NOT coalesce(s.signalled_at > c.placed + """
+    + _NOT_YET
+    + """, false)
 ), candidates AS MATERIALIZED (
   SELECT paired.*,
          CASE WHEN signal_symbol <> symbol THEN 'symbol'
@@ -98,28 +119,29 @@ chain AS (
                 WHERE earlier.client_order_id = paired.client_order_id
                   AND earlier.venue = paired.venue AND earlier.account = paired.account
                   AND earlier.order_id <> paired.order_id AND earlier.ended_at < paired.placed
-                  AND NOT (signalled_at > first_signalled_at AND signalled_at > earlier.ended_at)
+                  AND NOT coalesce(signalled_at > coalesce(earlier.placed_at, earlier.order_time)
+                                                  + """
+    + _NOT_YET
+    + """, false)
               ) THEN 'reused'
          END AS veto
   FROM paired
-  -- A later use of the key is not this order's, while an earlier one is there.
-  WHERE signalled_at = first_signalled_at OR NOT coalesce(signalled_at > placed, false)
 ), judged AS (
-  SELECT DISTINCT ON (root) root AS order_id, path, bot_id, client_order_id, meaning, snapshot_id, buy_score,
+  SELECT DISTINCT ON (root) root AS order_id, step, bot_id, client_order_id, meaning, snapshot_id, buy_score,
          sell_score, trigger_type, indicators_fired, indicator_breakdown, arm, origin, signalled_at,
          signal_price, root_trigger, root_origin,
-         CASE WHEN path = '' THEN 'key' WHEN path LIKE '%2%' THEN 'parent' ELSE 'replaced' END AS method,
+         CASE WHEN step = 0 THEN 'key' WHEN by_parent THEN 'parent' ELSE 'replaced' END AS method,
          CASE WHEN veto IS NOT NULL THEN veto
               WHEN fitting > 1 THEN 'ambiguous'
               WHEN root_symbol <> symbol THEN 'symbol'
-              WHEN root_side <> side AND path NOT LIKE '%2%' THEN 'side'
+              WHEN root_side <> side AND NOT by_parent THEN 'side'
               WHEN snapshot_id IS NULL THEN 'no_snapshot'
          END AS veto
   FROM (
-    SELECT candidates.*, count(*) FILTER (WHERE veto IS NULL) OVER (PARTITION BY root, path) AS fitting
+    SELECT candidates.*, count(*) FILTER (WHERE veto IS NULL) OVER (PARTITION BY root, step) AS fitting
     FROM candidates
   ) counted
-  ORDER BY root, path, veto NULLS FIRST, signalled_at, bot_id, meaning
+  ORDER BY root, step, veto NULLS FIRST, signalled_at, bot_id, meaning
 ), wanted AS (
   -- What a venue triggered says itself what triggered it.
   SELECT order_id, bot_id, client_order_id, meaning, snapshot_id, buy_score, sell_score,
@@ -137,6 +159,7 @@ chain AS (
 # into a comparison with all of it.
 _SIGNALS_OF_CHAIN: LiteralString = """(
     SELECT * FROM strategy_signals WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))
+    OFFSET 0
   )"""
 
 COLUMNS: tuple[LiteralString, ...] = (
@@ -237,8 +260,8 @@ RESOLVE: LiteralString = (
               ELSE ARRAY(SELECT DISTINCT b.bot_id FROM bots b
                          WHERE b.venue = c.venue AND b.account = c.account ORDER BY 1) END AS lookups
   FROM chain c
-  WHERE c.path = '' AND c.client_order_id IS NOT NULL
-    AND c.root NOT IN (SELECT root FROM paired WHERE path = '')
+  WHERE c.step = 0 AND c.client_order_id IS NOT NULL
+    AND c.root NOT IN (SELECT root FROM paired WHERE step = 0)
 ), passed_on AS (
   SELECT set_config('linkage.scope', array(SELECT order_id FROM affected)::text, true)
 )

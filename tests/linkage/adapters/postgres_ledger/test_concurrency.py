@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from linkage.runtime.settings import DatabaseSettings
 from tests.proofs import counting
 from tests.support.concurrency import running, wait_until_blocked
 from tests.support.events import fill, native_id, order, our_key, signal
-from tests.support.ledger import LedgerDatabase, ToldLedger, batch_of
+from tests.support.ledger import LedgerDatabase, ToldLedger, a_bot, batch_of
 
 A, B = native_id(1), native_id(2)
 KEY, SIGNAL = our_key(1), signal(our_key(1))[1]
@@ -151,6 +152,26 @@ def test_an_order_and_the_one_that_replaces_it_that_commit_at_the_same_instant_m
         wait_until_blocked(one.database, 2)
         gate.rollback()
     assert (one.link(B) or {})["method"] == "replaced"
+    assert_holds(one)
+
+
+def test_a_bot_and_a_signal_of_it_that_commit_at_the_same_instant_meet(
+    two: tuple[ToldLedger, ToldLedger],
+) -> None:
+    one, other = two
+    one.tell(fill(A, client_order_id="entry-1"))
+    switch = '{"changed_at": "2026-11-22T18:00:00Z", "enabled": true}'
+    registration = replace(batch_of(a_bot("grid1")), switches=[switch])
+    with (
+        # The first step of the registration waits after its bot; until it commits the key is nobody's.
+        held(one, "INSERT INTO switch_intervals VALUES ('2026-11-22T18:00Z', true)") as gate,
+        running(lambda: one.ledger.resolve(one.ledger.record(registration).touched)),
+    ):
+        wait_until_blocked(one.database)
+        other.tell(signal("entry-1", bot="grid1")[1])
+        assert one.link(A) is None
+        gate.rollback()
+    assert one.link(A) is not None
     assert_holds(one)
 
 

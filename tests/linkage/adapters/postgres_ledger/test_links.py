@@ -13,7 +13,7 @@ from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
 from linkage.runtime.settings import DatabaseSettings
 from tests.support.events import NOW, SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key, signal
-from tests.support.ledger import ToldLedger, a_bot
+from tests.support.ledger import ToldLedger, a_bot, batch_of
 
 A, B, C = native_id(1), native_id(2), native_id(3)
 KEY, SIGNAL = our_key(1), signal(our_key(1))[1]
@@ -128,6 +128,32 @@ def test_a_key_told_again_after_its_expiry_is_the_new_orders_signal(told: ToldLe
     assert_holds(told)
 
 
+def test_a_signal_decided_days_after_an_order_was_placed_is_that_of_a_later_order(told: ToldLedger) -> None:
+    told.tell(a_bot("grid1"), order(A, "filled", client_order_id="entry-1"))
+    later = NOW + timedelta(days=50)
+    told.tell(signal("entry-1", bot="grid1", signalled_at=later)[1])
+    assert told.link(A) is None
+    told.tell(order(B, "filled", client_order_id="entry-1", created_at=later.isoformat()))
+    assert told.disposition(B) == ("linked", None)
+    assert told.link(A) is None
+    assert_holds(told)
+
+
+def test_an_order_that_gets_another_key_gives_the_one_it_had_free(told: ToldLedger) -> None:
+    told.tell(a_bot("grid1"), signal("entry-1", bot="grid1")[1])
+    told.tell(order(A, "filled", client_order_id="entry-1"))
+    told.tell(
+        order(
+            B, "filled", client_order_id="entry-1",
+            created_at="2026-11-22T19:00:00Z", updated_at="2026-11-22T19:00:01Z",
+        )
+    )  # fmt: skip
+    assert told.disposition(B) == ("conflict", "reused")
+    told.tell(order(A, client_order_id="entry-0", updated_at="2026-11-22T18:00:02Z"))
+    assert told.disposition(B) == ("linked", None)
+    assert_holds(told)
+
+
 def test_two_signals_that_fit_are_a_conflict(told: ToldLedger) -> None:
     told.tell(a_bot("grid1"), a_bot("grid2"))
     told.tell(signal("entry-1", bot="grid1")[1], signal("entry-1", bot="grid2", snapshot=SNAPSHOT_B)[1])
@@ -160,6 +186,15 @@ def test_a_bot_that_becomes_known_links_the_orders_of_its_account(told: ToldLedg
     assert told.link(A) is None
     told.tell(a_bot("grid1"))
     assert told.link(A) is not None
+
+
+def test_a_bot_that_changes_on_its_account_touches_no_order_again(told: ToldLedger) -> None:
+    told.tell(a_bot("grid1"), signal("entry-1", bot="grid1")[1], fill(A, client_order_id="entry-1"))
+    changed = a_bot("grid1", mode="paper", updated_at="2026-02-01T00:00:00Z")
+    assert not told.ledger.record(batch_of(changed)).touched
+    moved = a_bot("grid1", account="second", updated_at="2026-03-01T00:00:00Z")
+    for _ in ("delivery", "redelivery"):
+        assert told.ledger.record(batch_of(moved)).touched
 
 
 def test_a_child_without_a_key_links_through_its_parent_with_its_own_trigger(told: ToldLedger) -> None:
@@ -202,6 +237,30 @@ def test_a_replaced_order_follows_the_chain(told: ToldLedger) -> None:
     assert told.link(chain[5]) is None
     told.tell(SIGNAL)
     assert {(told.link(each) or {})["method"] for each in chain[1:]} == {"replaced"}
+    assert_holds(told)
+
+
+@pytest.mark.parametrize(("relation", "method"), [("replaces", "replaced"), ("parent", "parent")])
+def test_a_chain_is_followed_however_long_it_is(told: ToldLedger, relation: str, method: str) -> None:
+    chain = [native_id(10 + number) for number in range(100)]
+    told.tell(SIGNAL, order(chain[0], "filled", client_order_id=KEY))
+    told.tell(
+        *[order(after, "filled", **{f"{relation}_order_id": before}) for before, after in pairwise(chain)]
+    )
+    assert [(told.link(each) or {})["method"] for each in (chain[1], chain[-1])] == [method, method]
+
+
+def test_stops_that_replace_each_other_link_through_the_parent_of_any(told: ToldLedger) -> None:
+    chain = [native_id(10 + number) for number in range(40)]
+    told.tell(order(chain[0], side="sell", parent_order_id=A))
+    told.tell(
+        *[
+            order(after, side="sell", replaces_order_id=before, parent_order_id=B)
+            for before, after in pairwise(chain)
+        ]
+    )
+    told.tell(SIGNAL, order(A, "filled", client_order_id=KEY))
+    assert [(told.link(each) or {})["method"] for each in chain] == ["parent"] * 40
     assert_holds(told)
 
 
