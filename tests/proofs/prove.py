@@ -85,6 +85,12 @@ PROOFS = (
         sizes={"LINKAGE_PROOF_EXPIRY": "all"},
     ),
     Proof(
+        "any facts",
+        "The ledger is what all its facts say together, whatever they are and in whatever order they came",
+        ("tests/proofs/test_any_facts.py",),
+        sizes={"LINKAGE_PROOF_FACTS": "6000"},
+    ),
+    Proof(
         "invocations",
         "One effect, with a frozen and thawed invocation, a killed, hung or restarted database",
         ("tests/proofs/test_invocations.py", "tests/linkage/adapters/test_postgres_connection.py"),
