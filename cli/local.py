@@ -25,6 +25,7 @@ app = typer.Typer(
 
 DEFAULTS = StageOptions()
 _FOLLOW_SECONDS = 0.5
+_FUNCTION = "/aws/lambda/linkage-local-"
 
 
 @app.command()
@@ -164,7 +165,7 @@ def log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping
     ]
     groups = [name for name in known if function is None or function.lower() in name.lower()]
     if function is not None and not groups:
-        names = ", ".join(sorted(name.rpartition("-local-")[2] for name in known))
+        names = ", ".join(sorted(name.removeprefix(_FUNCTION) for name in known if _FUNCTION in name))
         raise CommandError(f"no function has {function!r} in its name; there are {names}")
     found = [
         (group.rsplit("/", 1)[-1], event)
