@@ -44,7 +44,8 @@ from local.state import LOG_FOLDER, ROOT, RUN_FOLDER, LocalState, local_director
 Progress = Callable[[str], None]
 
 HEALTHY_SECONDS = 60.0
-STOP_SECONDS = 120.0  # a run leaves some ten thousand files to remove
+STOP_SECONDS = 120.0
+TIDY_SECONDS = 600.0  # a run leaves some ten thousand files to remove, perhaps from a busy disk
 
 
 class LocalCloudError(PermanentError):
@@ -231,8 +232,13 @@ def stop(directory: Path) -> bool:
         return False
     if _is_supervisor(state.supervisor_pid):
         os.kill(state.supervisor_pid, signal.SIGTERM)
-        if not wait_until_gone(state.supervisor_pid, timeout_seconds=STOP_SECONDS):
-            raise LocalCloudError(f"process {state.supervisor_pid} does not stop; end it with: kill -9")
+        # It forgets its state when all else has ended, and then removes the files.
+        deadline = time.monotonic() + STOP_SECONDS
+        while is_up(directory):
+            if time.monotonic() > deadline:
+                raise LocalCloudError(f"process {state.supervisor_pid} does not stop; end it with: kill -9")
+            time.sleep(0.02)
+        wait_until_gone(state.supervisor_pid, timeout_seconds=TIDY_SECONDS)
     if "ministack" in command_line(state.emulator_pid):
         signal_group(state.emulator_pid, signal.SIGKILL)
     state.forget()
@@ -279,7 +285,7 @@ def _let_go(process: subprocess.Popen[bytes]) -> None:
     """Close the pipe: the supervisor stops everything, also if this process does not wait for it."""
     _close_pipes(process)
     try:
-        process.wait(timeout=STOP_SECONDS)
+        process.wait(timeout=STOP_SECONDS + TIDY_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 with LocalCloud.up(Path(sys.argv[1]), deploy=False) as cloud:
     print("up", flush=True)
     time.sleep(600)
+"""
+
+# Its processes have ended, and it is still removing files when the patience for processes is over.
+SLOW_TO_TIDY = """
+import signal, sys
+from pathlib import Path
+def stop(number, frame):
+    Path(sys.argv[2]).unlink()
+signal.signal(signal.SIGTERM, stop)
+print("ready", flush=True)
+sys.stdin.readline()
 """
 
 
@@ -125,6 +137,27 @@ def test_a_killed_supervisor_takes_its_processes_with_it(tmp_path: Path) -> None
     assert not is_up(tmp_path)
     assert stop(tmp_path)
     assert_nothing_left(tmp_path, [])
+
+
+def test_files_that_take_long_to_remove_do_not_make_a_stop_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.cloud.STOP_SECONDS", 1.0)
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SLOW_TO_TIDY, "local.supervisor", str(tmp_path / "state.json")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert supervisor.stdin is not None
+    assert supervisor.stdout is not None
+    with supervisor.stdin, supervisor.stdout:
+        supervisor.stdout.readline()
+        LocalState(str(tmp_path), "http://127.0.0.1:1", "us-east-1", "a", "b",
+                   supervisor_pid=supervisor.pid).save()  # fmt: skip
+        tidied = threading.Timer(3.0, supervisor.stdin.close)
+        tidied.start()
+        assert stop(tmp_path)
+        assert supervisor.stdin.closed
+    supervisor.wait()
 
 
 def test_what_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
