@@ -104,14 +104,14 @@ PROOFS = (
     Proof(
         "coverage",
         "The intervals that are shown hold the truth as often as they say",
-        ("tests/proofs/test_coverage.py",),
-        sizes={"LINKAGE_PROOF_ROWS": "1000"},
+        ("tests/proofs/test_coverage.py", "tests/linkage/inference/test_sharpe.py"),
+        sizes={"LINKAGE_PROOF_ROWS": "1000", "LINKAGE_PROOF_SAMPLES": "20000"},
     ),
     Proof(
         "verdicts",
         "Between parameter sets that are equal, few differences are claimed; a real one is found",
         ("tests/proofs/test_verdicts.py",),
-        sizes={"LINKAGE_PROOF_LEDGERS": "1000"},
+        sizes={"LINKAGE_PROOF_LEDGERS": "2000"},
     ),
     Proof(
         "permutations",
