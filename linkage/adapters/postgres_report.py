@@ -49,12 +49,16 @@ Row = dict[str, Any]
 
 def rates(connection: Connection, window: Window) -> RatesDocument:
     """Return the three rates of a window with their counts."""
-    found = _parts(connection, _RATES_QUERY, window)
+    bounds = _bounds(window)
     return RatesDocument(
         period=_period(window),
         read_at=_rows(connection, "SELECT clock_timestamp() AS read_at", {})[0]["read_at"],
-        modes=_rates_by_mode(found["counts"], found["signals"]),
+        modes=_rates_by_mode(_rows(connection, RATES, bounds), _rows(connection, _SIGNALS, bounds)),
     )
+
+
+RATES: LiteralString = "SELECT * FROM linkage_rates(%(start)s, %(end)s)"
+"""Orders by mode and disposition, from what the recorder counted in advance and from the rest itself."""
 
 
 _WINDOW: LiteralString = """
@@ -287,7 +291,6 @@ WITH in_window AS MATERIALIZED (
 )
 
 # The view decides for each order which bot it belongs to. That is most of the work, and done once.
-_RATES_QUERY: LiteralString = _in_window(counts=_COUNTS, signals=_SIGNALS)
 _REPORT_QUERY: LiteralString = _in_window(
     counts=_COUNTS,
     signals=_SIGNALS,

@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from linkage.adapters import postgres_lots
 from linkage.adapters.postgres_connection import Connection
-from linkage.adapters.postgres_ledger import derive, facts, links
+from linkage.adapters.postgres_ledger import derive, facts, links, rates
 
 MAX_OFFENDERS = 100
 LOTS = "every lot, episode and unmatched exit is what the fills say"
@@ -72,6 +72,16 @@ FROM (
   WHERE t.status IN ('filled', 'done')
   GROUP BY t.order_id
 ) counted
+""",
+    "every rate that was counted in advance is that of its orders": "WITH "
+    + rates.FOUND.replace("{start}", "(SELECT min(bucket) FROM rolled_rates)").replace(
+        "{end}", "(SELECT max(bucket) + INTERVAL '5 minutes' FROM rolled_rates)"
+    )
+    + """
+SELECT count(*), array_agg(bucket::text ORDER BY bucket)
+                 FILTER (WHERE r.counts IS DISTINCT FROM coalesce(found.counts, '[]'))
+FROM rolled_rates r LEFT JOIN found USING (bucket)
+WHERE r.told = (SELECT facts_for_rates())
 """,
     "every fill has a receipt, and every receipt a fill": """
 SELECT count(*), array_agg(order_id || ' ' || fill_id ORDER BY order_id, fill_id)

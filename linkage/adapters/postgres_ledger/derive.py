@@ -235,6 +235,24 @@ def derived(*, everything: bool = False, unlinked: bool = False) -> LiteralStrin
     )
 
 
+def forgotten(written: LiteralString) -> LiteralString:
+    """Return the expression that forgets the rates counted of written orders and of those that name them.
+
+    Args:
+        written: an expression with their ``order_id`` and ``order_time``.
+    """
+    return f"""forgotten AS (
+  DELETE FROM rolled_rates WHERE bucket = ANY (array(
+    SELECT rate_bucket(order_time) FROM {written}
+    UNION SELECT rate_bucket(order_time) FROM trade_records
+    WHERE parent_order_id = ANY (array(SELECT order_id FROM {written}))
+    UNION SELECT rate_bucket(order_time) FROM trade_records
+    WHERE replaces_order_id = ANY (array(SELECT order_id FROM {written}))
+  ))
+)
+"""
+
+
 _LIST: LiteralString = ", ".join(COLUMNS)
 _REST: LiteralString = ", ".join(COLUMNS[1:])
 
@@ -254,8 +272,10 @@ WITH scope AS MATERIALIZED (
   INSERT INTO trade_records ({_LIST})
   SELECT {_LIST} FROM derived ORDER BY order_id
   ON CONFLICT (order_id) DO NOTHING
-  RETURNING order_id
-)
+  RETURNING order_id, order_time
+), """
+    + forgotten("fresh")
+    + """
 SELECT set_config('linkage.scope', array(
   SELECT id FROM unnest(current_setting('linkage.scope')::text[]) AS ids(id)
   WHERE id COLLATE "C" NOT IN (SELECT order_id FROM fresh)
@@ -283,13 +303,16 @@ UPDATE: LiteralString = (
     + SCOPE
     + ", "
     + derived()
-    + f"""
-UPDATE trade_records t
-SET ({_REST}, updated_at) = ROW ({", ".join("d." + name for name in COLUMNS[1:])}, clock_timestamp())
-FROM derived d
-WHERE t.order_id = d.order_id
-  AND ({", ".join("t." + name for name in COLUMNS[1:])})
-      IS DISTINCT FROM ({", ".join("d." + name for name in COLUMNS[1:])})
-"""
+    + f""", changed AS (
+  UPDATE trade_records t
+  SET ({_REST}, updated_at) = ROW ({", ".join("d." + name for name in COLUMNS[1:])}, clock_timestamp())
+  FROM derived d
+  WHERE t.order_id = d.order_id
+    AND ({", ".join("t." + name for name in COLUMNS[1:])})
+        IS DISTINCT FROM ({", ".join("d." + name for name in COLUMNS[1:])})
+  RETURNING t.order_id, t.order_time
+), """
+    + forgotten("changed")
+    + "SELECT count(*) FROM changed"
 )
 """Bring the locked orders up to date, where anything differs."""

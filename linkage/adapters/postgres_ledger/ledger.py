@@ -12,7 +12,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
-from linkage.adapters.postgres_ledger import derive, facts, links, upkeep
+from linkage.adapters.postgres_ledger import derive, facts, links, rates, upkeep
 from linkage.domain.facts import (
     FactBatch,
     KeptEvent,
@@ -44,6 +44,7 @@ _IDENTITY_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "switch": ("changed_at",),
 }
 _PATIENT_SECONDS = 45.0
+_ROLL_UP_SECONDS = 60.0
 
 # A batch finds everything by key. Statistics of a young or fast growing table tempt the planner into
 # comparing each of its rows with each key of the batch, or into compiling what takes milliseconds to run.
@@ -154,10 +155,16 @@ class PostgresLedger:
         self._lots().rewind(since)
 
     def maintain(self, window: Window) -> LedgerHealth:
-        """Measure the executed orders of a window, test orders left out, and the quarantine."""
-        return self.connection.run(
+        """Count the rates of what has settled until its end; measure the window and the quarantine.
+
+        Test orders are not measured.
+        """
+        next_writer = rates.make_room(self.connection, window.end)
+        health = self.connection.run(
             lambda connection: _health(connection, window), deadline_seconds=_PATIENT_SECONDS
         )
+        rates.roll_up(self.connection, next_writer, seconds=_ROLL_UP_SECONDS)
+        return health
 
     def _lots(self) -> PostgresLots:
         # Only the sweep needs it; the function that records fills shall not pay for its import.
@@ -239,7 +246,7 @@ def record_statements(connection: Connection, batch: FactBatch) -> Mapping[str, 
     has_fills = insert("fills", facts.FILLS, batch.fills)
     has_events = insert("order_events", facts.EVENTS, batch.order_events)
     if has_fills or has_events:
-        for statement in (derive.INSERT_NEW, derive.LOCK, derive.UPDATE):
+        for statement in (derive.INSERT_NEW, derive.LOCK, rates.FORGET, derive.UPDATE):
             connection.execute(statement)
     if has_fills:
         connection.execute(facts.FILL_CONFLICTS)
@@ -285,6 +292,7 @@ def _resolve(connection: Connection, touched: Touched) -> Resolved:
     with _one_round_trip(connection):
         connection.execute(_BY_KEY)
         connection.execute(links.LOCK_FAMILY, parameters)
+        connection.execute(rates.FORGET)
         resolved = connection.execute(links.RESOLVE)
         connection.execute(derive.UPDATE)
     made: list[LinkMade] = []

@@ -81,6 +81,9 @@ def test_roles_read_what_they_need(told: ToldLedger, role: str) -> None:
     for view in (
         "order_dispositions",
         "linkage_rates_hourly",
+        "linkage_rates(now(), now())",
+        "rolled_rates",
+        "split_lots",
         "quarantine_summary",
         "counted_fills",
         "current_bots",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from linkage.adapters.postgres_connection import connect
 from linkage.adapters.postgres_verify import Check, verify
 from linkage.contracts.signals import RunRecord
-from linkage.domain.facts import FactBatch
+from linkage.domain.facts import FactBatch, Window
 from linkage.domain.snapshots import make_run_id
 from linkage.runtime.settings import DatabaseSettings
 from tests.support.events import NOW, SNAPSHOT_A, fill, native_id, order, our_key, signal
@@ -36,6 +37,7 @@ def ledger(ledger_database: LedgerDatabase) -> LedgerDatabase:
         fill(C, client_order_id=our_key(1), symbol="ETH-USD"),
     )
     told.ledger.record(FactBatch(runs=[RUN.fact_text()]))
+    told.ledger.maintain(Window(NOW, NOW + timedelta(hours=1)))
     told.close()
     return ledger_database
 
@@ -72,6 +74,7 @@ def test_all_invariants_hold_and_each_was_checked_on_rows(ledger: LedgerDatabase
         ("DELETE FROM strategy_snapshots", str(SNAPSHOT_A), ("every snapshot that",)),
         ("UPDATE strategy_snapshots SET strategy = 'x'", str(SNAPSHOT_A), ("every snapshot is",)),
         ("UPDATE strategy_activations SET activated_at = now()", "matrix/main", ("every activation",)),
+        ("UPDATE rolled_rates SET counts = '[]' WHERE counts <> '[]'", "2026-11-22", ("every rate",)),
     ],
 )
 def test_a_row_that_somebody_changed_is_named(
