@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 
 from linkage.adapters.performance_wire import interval, number, performance_row
 from linkage.adapters.postgres_connection import Connection
-from linkage.adapters.postgres_results import RESULT_COLUMNS, observations, positions
+from linkage.adapters.postgres_results import RESULT_COLUMNS, observations, positions, split
 from linkage.contracts.performance import ComparedSet, ComparisonRow
 from linkage.domain.changes import changes_between
 from linkage.domain.facts import Window
@@ -165,7 +165,7 @@ class _Group:
         self._sets = {row["snapshot_id"]: row for row in _rows(connection, _SETS, {"ids": list(ids)})}
         limits = {"ids": list(ids), "end": window.end, "limit": MAX_COMPARED}
         self._episodes: dict[UUID, list[Row]] = defaultdict(list)
-        for row in _rows(connection, _EPISODES, limits):
+        for row in split(connection, _rows(connection, _EPISODES, limits)):
             if row["quote_currency"] == currency:
                 self._episodes[row["snapshot_id"]].append(row)
 

@@ -86,6 +86,14 @@ ORDER BY e.opened_at, e.episode_id
     ]
 )
 
+# By the set that was in force at the exit: what an episode made after that set had come into force.
+_SPLITS: LiteralString = """
+SELECT episode_id, snapshot_id, label, params_hash, min(split_at) AS opened_at,
+       sum(value_at_split) AS entry_value, sum(pnl_after) AS net_pnl
+FROM split_lots WHERE episode_id = ANY (%(ids)s)
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 5, 2
+"""
+
 _OLDEST: LiteralString = """
 SELECT * FROM (
   SELECT coalesce(mode, 'unknown') AS mode, entry_order_id, symbol, side, bot_id, snapshot_id, label, arm,
@@ -187,6 +195,7 @@ class Results:
                 "start",
             )
         self._closed = _by_mode(closed)
+        self._split = _by_mode(split(connection, closed))
         self._open = _by_mode(self._read(connection, _OPEN))
         self._parts = {
             name: _by_mode(self._read(connection, query))
@@ -222,11 +231,12 @@ class Results:
         """Return the mode's episodes by one thing each."""
         from linkage.inference.summary import fold, summarise
 
-        closed, held = self._closed.get(mode, []), self._open.get(mode, [])
-        episodes, still_open = observations(closed), positions(held)
-        labels = {str(row["snapshot_id"]): row["label"] for row in (*closed, *held)}
+        held, still_open = self._open.get(mode, []), positions(self._open.get(mode, []))
+        whole, parts = (rows.get(mode, []) for rows in (self._closed, self._split))
+        labels = {str(row["snapshot_id"]): row["label"] for row in (*parts, *held)}
         tables = []
         for each in by:
+            episodes = observations(parts if each in _SPLIT_TABLES else whole)
             rows = summarise(episodes, by=(_LABEL.get(each, each),), at=self.at, open_positions=still_open)
             tables.append(
                 performance_table(
@@ -294,6 +304,38 @@ def changes(connection: Connection, window: Window) -> list[Change]:
 
 
 _LABEL: Mapping[By, str] = {"exit": "exit_kind"}
+
+
+_SPLIT_TABLES: frozenset[By] = frozenset(("snapshot", "params_hash"))
+# A later set did not enter, so it has no risk, no slippage and no delay of its own.
+_OF_THE_ENTRY = ("initial_risk", "slippage", "entry_delay")
+
+
+def split(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Return rows with ``RESULT_COLUMNS``, with what was left under a later parameter set cut in two.
+
+    The P&L up to the later set's activation, at the mark of that moment, stays with the set of the entry; the
+    rest is a row of the later set. Together they are what the episode made.
+    """
+    mixed = {row["episode_id"] for row in rows if row["mixed"]}
+    if not mixed:
+        return list(rows)
+    cursor = connection.cursor(row_factory=dict_row)
+    later = _by(cursor.execute(_SPLITS, {"ids": list(mixed)}).fetchall(), "episode_id")
+    found: list[Row] = []
+    with localcontext(prec=_DIGITS):
+        for row in rows:
+            parts = later.get(row["episode_id"], [])
+            if row["unpriced"] or not parts:
+                found.append(row)
+                continue
+            rest = sum((part["net_pnl"] for part in parts), _ZERO)
+            found.append({**row, "net_pnl": row["net_pnl"] - rest})
+            found += [
+                {**row, **dict.fromkeys(_OF_THE_ENTRY), **part, "episode_id": f"{row['episode_id']}/{number}"}
+                for number, part in enumerate(parts)
+            ]
+    return found
 
 
 def observations(rows: Iterable[Row]) -> list[Observation]:

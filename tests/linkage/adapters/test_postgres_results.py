@@ -306,8 +306,8 @@ def test_more_episodes_than_a_report_can_hold_are_refused_and_never_cut(
         reader.report(ALL)
 
 
-def describe_sets(database: LedgerDatabase) -> None:
-    """Name the hand-written ledger's two sets: A was in force in the first two hours, B in the third."""
+def describe_sets(database: LedgerDatabase, *, second_from: int = 115) -> None:
+    """Name the hand-written ledger's two sets: A was in force until so many minutes were over, then B."""
     parameters = {"A": '{"score_buy": "2.5"}', "B": '{"score_buy": "3"}'}
     for name, snapshot in hand.SNAPSHOTS.items():
         database.rows(
@@ -316,13 +316,46 @@ def describe_sets(database: LedgerDatabase) -> None:
             name, name, parameters[name], snapshot,
         )  # fmt: skip
     rows = LedgerRows(database)
-    for name, start, end in (("A", -5, 115), ("B", 115, None)):
+    for name, start, end in (("A", -5, second_from), ("B", second_from, None)):
         rows.insert(
             "strategy_activations",
             {"strategy": "matrix", "arm": "main", "activated_at": hand.moment(start),
              "snapshot_id": hand.SNAPSHOTS[name],
              "deactivated_at": None if end is None else hand.moment(end)},
         )  # fmt: skip
+
+
+def test_what_is_entered_under_one_set_and_left_under_the_next_belongs_to_both(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    # Episode 12 was bought for 20 in minute 80 under A, and sold for 22 in minute 90 under B. Now B came into
+    # force in minute 85, when ETH was worth 21.5: 21.5 - 20 - 0.02 = 1.48 is A's, 1.958 - 1.48 = 0.478 B's.
+    describe_sets(ledger, second_from=85)
+    before = rows_of(live(reader).tables[0])
+    LedgerRows(ledger).insert(
+        "conversion_rates",
+        {"base_currency": "ETH", "quote_currency": "USDT", "minute": hand.moment(85), "source": "candles",
+         "price": "21.5"},
+    )  # fmt: skip
+    split = live(reader, by=["snapshot", "params_hash", "trigger"])
+    a, b = (str(hand.SNAPSHOTS[name]) for name in "AB")
+    # Without that candle the last trade, in minute 80, was the mark: 20 - 20 - 0.02 for A.
+    assert before == {a: (12, D("22.306")), b: (4, D("16.378"))}
+    assert rows_of(split.tables[0]) == {a: (12, D("23.806")), b: (4, D("14.878"))}
+    assert rows_of(split.tables[1]) == {"A": (12, D("23.806")), "B": (4, D("14.878"))}
+    assert {row.group: row.mixed for row in split.tables[0].rows if row.currency == "USDT"} == {a: 1, b: 1}
+    assert sum(net for _, net in rows_of(split.tables[2]).values()) == D(hand.CLOSED_NET["USDT"])
+    assert dollars(split).total.n == 15
+    part = next(row for row in split.tables[0].rows if row.group == b)
+    assert (part.n_slippage, part.n_delay) == (3, 3)
+
+
+def test_sets_that_were_in_force_together_split_nothing(
+    ledger: LedgerDatabase, reader: PostgresLedgerReader
+) -> None:
+    describe_sets(ledger, second_from=75)
+    a, b = (str(hand.SNAPSHOTS[name]) for name in "AB")
+    assert rows_of(live(reader).tables[0]) == {a: (12, D("24.284")), b: (3, D("14.4"))}
 
 
 def test_sets_are_compared_over_all_the_ledger_and_only_when_asked(
