@@ -37,6 +37,9 @@ def backtest(
         Path | None, typer.Option(help="TOML or JSON of parameters; without it the defaults.")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="Which set, where the document has several.")] = None,
+    symbols: Annotated[
+        str, typer.Option(help="Which of the folder's: BTC-USD,ETH-USD, or quote:USD; a stage's setting.")
+    ] = "*",
     since: Annotated[
         datetime | None, typer.Option("--from", help="First decision, e.g. 2018-01-15 (UTC).")
     ] = None,
@@ -66,6 +69,7 @@ def backtest(
             strategy=load_strategy(strategy),
             document=None if params is None else _text(params, "--params"),
             arm=arm,
+            symbols=symbols,
             start=_utc(since),
             end=_utc(until),
             rules=Rules() if venue is None else parse_rules(_text(venue, "--venue")),

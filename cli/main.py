@@ -7,7 +7,9 @@ A group is a module with ``app = typer.Typer(...)`` for `linkage GROUP COMMAND`,
 from __future__ import annotations
 
 import errno
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +34,7 @@ import cli.trace
 from cli.cloud import USAGE, CommandError, Options
 from infra.cdk.stages import STAGE_NAMES
 from linkage.domain.errors import LinkageError
+from local.state import ROOT
 
 _NO_ACCOUNT = "A stage in AWS needs credentials and AWS_REGION; on this machine: linkage local up"
 
@@ -118,5 +121,6 @@ cli.smoke.register(app)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. A strategy of the user's is looked for where it is deployed from, and here."""
+    sys.path += [str(ROOT), str(Path.cwd())]
     app()

@@ -13,10 +13,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from linkage.adapters.file_market import FileMarket
+from linkage.adapters.markets import SelectedMarket
 from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.paper import Rules
 from linkage.domain.snapshots import Snapshot
+from linkage.domain.universe import parse_universe
 from linkage.ports import Candles
 from linkage.strategy.arms import Arm, parse_arms
 from linkage.strategy.plugin import Strategy, StrategyParameters
@@ -32,6 +34,7 @@ class Request:
         folder: of ``BASE-QUOTE_5m.csv.gz`` files.
         strategy: what decides. document: its parameters as TOML or JSON; None for the defaults.
         arm: which set, where the document has several; it then decides on every bar.
+        symbols: which of the folder's, as in ``parse_universe``: a part of the snapshot, as a stage's are.
         start, end: of the decisions, aware UTC, half-open; None is as early, as late, as the candles allow.
         rules: of the venue. seed: of what the venue leaves to chance.
     """
@@ -40,6 +43,7 @@ class Request:
     strategy: Strategy[Any]
     document: str | None = None
     arm: str | None = None
+    symbols: str = "*"
     start: datetime | None = None
     end: datetime | None = None
     rules: Rules = Rules()  # noqa: RUF009 - frozen
@@ -84,10 +88,12 @@ def open_history(request: Request) -> History:
     interval = parameters.interval_seconds
     if not request.folder.is_dir():
         raise InvalidInputError(f"--candles: {request.folder} is no folder", "candles")
-    market = FileMarket(request.folder)
-    symbols = market.symbols()
+    market, universe = FileMarket(request.folder), parse_universe(request.symbols)
+    symbols = universe.symbols or SelectedMarket(market, universe).symbols()
     if not symbols:
-        raise InvalidInputError(f"--candles: {request.folder} has no BASE-QUOTE_5m.csv.gz", "candles")
+        raise InvalidInputError(
+            f"--candles: {request.folder} has no BASE-QUOTE_5m.csv.gz of the symbols {universe}", "candles"
+        )
     length = timedelta(seconds=interval)
     warm_up = length * parameters.bars
     earliest, latest = market.first_open(interval) + warm_up, market.last_close(interval) + length
@@ -109,7 +115,7 @@ def open_history(request: Request) -> History:
     return History(
         strategy=request.strategy,
         parameters=parameters,
-        snapshot=request.strategy.snapshot(parameters, symbols="*", label=chosen.label),
+        snapshot=request.strategy.snapshot(parameters, symbols=str(universe), label=chosen.label),
         candles=candles,
         start=start,
         end=end,

@@ -130,6 +130,18 @@ def test_the_trial_at_the_end_of_the_page_runs(package: Path) -> None:
     assert done.stdout.split()[-1] == package_version("mean_cross")
 
 
+def test_the_command_finds_it_where_it_is_called(package: Path) -> None:
+    program = str(Path(sys.executable).with_name("linkage"))
+    command = [program, "backtest", "--candles", "nowhere", "--strategy", PATH]
+    here, elsewhere = (
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        for folder in (package.parent, package)
+    )
+
+    assert here.stderr == "linkage: --candles: nowhere is no folder\n"
+    assert "No module named 'mean_cross'" in elsewhere.stderr
+
+
 def test_its_package_is_in_sighooks_zip_and_has_the_same_version_there(package: Path, tmp_path: Path) -> None:
     zipped = tmp_path / "zip"
     build(with_strategy(BUNDLES["sighook"], PATH), host_target(), zipped)

@@ -105,6 +105,19 @@ def test_a_folder_without_usable_candles_is_refused(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+def test_a_universe_is_a_stages_and_part_of_the_snapshot_as_there(candle_folder: Path) -> None:
+    chosen = opened(candle_folder, symbols="ETH-USD,BTC-USD,X-USD")
+
+    assert chosen.candles.symbols == ("BTC-USD", "ETH-USD")
+    assert chosen.candles.refused == {"X-USD": "unknown_symbol"}
+    assert chosen.snapshot == MATRIX.snapshot(MATRIX.parameters(), symbols="BTC-USD,ETH-USD,X-USD")
+    assert opened(candle_folder, symbols="quote:USD").candles.symbols == opened(candle_folder).candles.symbols
+    with pytest.raises(InvalidInputError, match="of the symbols quote:EUR"):
+        opened(candle_folder, symbols="quote:EUR")
+    with pytest.raises(ConfigurationError, match="an exchange"):
+        opened(candle_folder, symbols="top:5")
+
+
 def test_the_data_hash_changes_with_each_price_and_with_the_venue(
     candle_folder: Path, tmp_path: Path
 ) -> None:
