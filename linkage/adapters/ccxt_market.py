@@ -18,10 +18,10 @@ from linkage.ports import Candles
 
 TIMEOUT_MS = 10_000
 RUN_SECONDS = 75.0
-"""For all symbols of a run together; the function has 120 s, and has to post its signals as well."""
+"""For all that a run asks for; the function has 120 s, and has to post its signals as well."""
 PAGE = 300
 """Bars that are asked for at a time. Many an exchange gives fewer."""
-REPEATS = 2
+REPEATS = 1
 REPEAT_AFTER_MS = 1_000
 """How often, and after how long, a request is made again that failed on the way or came too often."""
 REQUESTS_AT_ONCE = 8
@@ -75,73 +75,46 @@ class CcxtMarket:
         """Return the last bars that were closed at ``as_of``; see ``ports.MarketData``."""
         if interval_seconds not in SUFFIXES:
             raise MarketUnavailableError(f"no candles of {interval_seconds} seconds")
+        deadline = time.monotonic() + self._run_seconds
         markets = self._call(self._exchange.load_markets)
         end = int(as_of.timestamp()) // interval_seconds * interval_seconds
+        start = end - bars * interval_seconds
         wanted = sorted(set(symbols))
         refused = {each: "unknown_symbol" for each in wanted if each.replace("-", "/") not in markets}
         known = [each for each in wanted if each not in refused]
-        series = self._all_series(known, end - bars * interval_seconds, end, interval_seconds, refused)
-        candles = on_grid(series, refused, as_of=as_of, bars=bars, interval_seconds=interval_seconds)
-        return replace(candles, spreads=self._spreads(candles.symbols))
-
-    def _all_series(
-        self, symbols: Sequence[str], start: int, end: int, interval_seconds: int, refused: dict[str, str]
-    ) -> dict[str, Series]:
-        """Return the bars of each symbol that came in time; the others' reasons go to ``refused``."""
-        if not symbols:
-            return {}
-        pool = ThreadPoolExecutor(max_workers=min(REQUESTS_AT_ONCE, len(symbols)))
-        tasks: dict[Future[Series], str] = {
+        pool = ThreadPoolExecutor(max_workers=REQUESTS_AT_ONCE)
+        tickers = pool.submit(self._all_tickers)
+        tasks = {
             pool.submit(self._series, each.replace("-", "/"), start, end, interval_seconds): each
-            for each in symbols
+            for each in known
         }
-        done, late = wait(tasks, timeout=self._run_seconds)
+        wait([tickers, *tasks], timeout=deadline - time.monotonic())
         pool.shutdown(wait=False, cancel_futures=True)
-        refused |= dict.fromkeys((tasks[task] for task in late), "exchange_too_slow")
-        series: dict[str, Series] = {}
-        problem = "all of them too slow"
-        for task in done:
-            try:
-                series[tasks[task]] = task.result()
-            except MarketUnavailableError as error:
-                refused[tasks[task]] = "exchange_error"
-                problem = str(error)
-        if not series:
-            raise MarketUnavailableError(problem)
-        return series
+        series = _series_in_time(tasks, refused)
+        candles = on_grid(series, refused, as_of=as_of, bars=bars, interval_seconds=interval_seconds)
+        return replace(candles, spreads=_spreads(tickers, candles.symbols))
 
     def _series(self, name: str, start: int, end: int, interval_seconds: int) -> Series:
-        rows: dict[int, Sequence[float | None]] = {}
+        rows: dict[int, list[float]] = {}
         since = start
         while since < end:
             page = self._call(
                 self._exchange.fetch_ohlcv, name, SUFFIXES[interval_seconds], since * 1000, PAGE
             )
-            times = [int(row[0]) // 1000 for row in page]
-            if len(set(times)) < len(times):
+            try:
+                bars = {int(row[0]) // 1000: [_number(value) for value in row[1:6]] for row in page}
+            except (TypeError, ValueError, IndexError):
+                return broken("unreadable_row")
+            if any(len(values) != 5 for values in bars.values()):
+                return broken("unreadable_row")
+            if len(bars) < len(page):
                 return broken("duplicate_or_unsorted_bars")
-            rows.update(zip(times, (row[1:6] for row in page), strict=True))
-            reached = max(times, default=0)
+            rows |= bars
+            reached = max(bars, default=0)
             since = reached + interval_seconds if reached >= since else since + PAGE * interval_seconds
         closed = sorted(moment for moment in rows if moment + interval_seconds <= end)
-        values = [[np.nan if value is None else float(value) for value in rows[moment]] for moment in closed]
-        block = np.array(values, dtype=np.float64).reshape(-1, 5).T
+        block = np.array([rows[moment] for moment in closed], dtype=np.float64).reshape(-1, 5).T
         return Series(np.array(closed, dtype=np.int64), np.ascontiguousarray(block))
-
-    def _spreads(self, symbols: Sequence[str]) -> dict[str, float]:
-        """Return (ask - bid) / mid where the exchange tells both, in one request for all symbols."""
-        try:
-            tickers = self._all_tickers()
-        except MarketUnavailableError:
-            # Without it the guardrail says nothing; candles are no worse for that.
-            return {}
-        spreads = {}
-        for symbol in symbols:
-            ticker = tickers.get(symbol.replace("-", "/"), {})
-            bid, ask = ticker.get("bid"), ticker.get("ask")
-            if bid and ask and 0 < float(bid) <= float(ask):
-                spreads[symbol] = 2 * (float(ask) - float(bid)) / (float(ask) + float(bid))
-        return spreads
 
     def _all_tickers(self) -> Mapping[str, Any]:
         if not self._exchange.has.get("fetchTickers"):
@@ -157,6 +130,50 @@ class CcxtMarket:
             return method(*arguments)
         except ccxt.BaseError as error:
             raise MarketUnavailableError(f"the exchange gave no candles: {type(error).__name__}") from error
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _series_in_time(tasks: Mapping[Future[Series], str], refused: dict[str, str]) -> dict[str, Series]:
+    """Return the bars of each symbol that are there; the others' reasons go to ``refused``.
+
+    Raises:
+        MarketUnavailableError: none is there, although some were asked for.
+    """
+    series: dict[str, Series] = {}
+    problem = "all of them too slow"
+    for task, symbol in tasks.items():
+        if not task.done() or task.cancelled():
+            refused[symbol] = "exchange_too_slow"
+            continue
+        try:
+            series[symbol] = task.result()
+        except MarketUnavailableError as error:
+            refused[symbol] = "exchange_error"
+            problem = str(error)
+    if tasks and not series:
+        raise MarketUnavailableError(problem)
+    return series
+
+
+def _spreads(tickers: Future[Mapping[str, Any]], symbols: Sequence[str]) -> dict[str, float]:
+    """Return (ask - bid) / mid where the exchange told both in time."""
+    if not tickers.done() or tickers.cancelled():
+        return {}
+    try:
+        told = tickers.result()
+    except MarketUnavailableError:
+        # Without it the guardrail says nothing; candles are no worse for that.
+        return {}
+    spreads = {}
+    for symbol in symbols:
+        ticker = told.get(symbol.replace("-", "/"), {})
+        bid, ask = ticker.get("bid"), ticker.get("ask")
+        if bid and ask and 0 < float(bid) <= float(ask):
+            spreads[symbol] = 2 * (float(ask) - float(bid)) / (float(ask) + float(bid))
+    return spreads
 
 
 def connect(exchange: str) -> Any:

@@ -86,6 +86,10 @@ class FakeExchange:
             rows[-2][5] = 0.0
         if self.broken.get(symbol) == "behind":
             rows = rows[:-2]
+        if self.broken.get(symbol) == "short":
+            rows[3] = rows[3][:4]
+        if self.broken.get(symbol) == "text":
+            rows[3][1] = "-"  # type: ignore[call-overload]
         return rows
 
     def _bars(self, since: int, limit: int) -> list[list[float | None]]:
@@ -255,7 +259,7 @@ def test_an_exchange_that_gives_fewer_bars_at_a_time_is_asked_for_the_rest() -> 
 def test_a_request_that_failed_on_the_way_is_made_again(problem: type[Exception]) -> None:
     client = connect("kraken")
     slept: list[float] = []
-    answers: list[Any] = [problem("no"), problem("no"), {"error": [], "result": {"unixtime": 1}}]
+    answers: list[Any] = [problem("no"), {"error": [], "result": {"unixtime": 1}}]
 
     def fetch(*_: Any) -> Any:
         answer = answers.pop(0)
@@ -266,7 +270,7 @@ def test_a_request_that_failed_on_the_way_is_made_again(problem: type[Exception]
     client.fetch, client.sleep = fetch, slept.append
 
     assert client.publicGetTime()["result"] == {"unixtime": 1}
-    assert slept[-2:] == [REPEAT_AFTER_MS, REPEAT_AFTER_MS]
+    assert slept[-1] == REPEAT_AFTER_MS
 
 
 def test_the_exchanges_limiter_lets_one_thread_through_at_a_time() -> None:
@@ -303,6 +307,8 @@ def test_the_exchanges_limiter_lets_one_thread_through_at_a_time() -> None:
         ("gap", "gap"),
         ("idle", "no_volume"),
         ("behind", "missing_last_bar"),
+        ("short", "unreadable_row"),
+        ("text", "unreadable_row"),
     ],
 )
 def test_a_symbol_whose_candles_cannot_be_trusted_is_left_out_with_its_reason(
@@ -352,6 +358,22 @@ def test_an_exchange_tells_spreads_where_it_has_bid_and_ask_and_candles_come_wit
     exchange = FakeExchange("A/USD")
     exchange.has = {}
     assert CcxtMarket("fake", exchange).candles(["A-USD"], **arguments).spreads == {}
+
+
+def test_an_exchange_that_is_slow_to_tell_its_spreads_holds_up_no_candles() -> None:
+    class Slow(FakeExchange):
+        def fetch_tickers(self) -> dict[str, dict[str, float | None]]:
+            self.answers.wait(timeout=5)
+            return {"BTC/USD": {"bid": 99.0, "ask": 101.0}}
+
+    exchange = Slow()
+    exchange.answers.clear()
+    market = CcxtMarket("fake", exchange, run_seconds=0.2)
+    candles = market.candles(["BTC-USD"], as_of=NOON, bars=3, interval_seconds=300)
+    exchange.answers.set()
+
+    assert candles.symbols == ("BTC-USD",)
+    assert candles.spreads == {}
 
 
 def test_a_universe_is_chosen_by_quote_currency_and_by_volume() -> None:
