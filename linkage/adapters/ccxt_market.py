@@ -88,7 +88,8 @@ class CcxtMarket:
             pool.submit(self._series, each.replace("-", "/"), start, end, interval_seconds): each
             for each in known
         }
-        wait([tickers, *tasks], timeout=deadline - time.monotonic())
+        everything: list[Future[Any]] = [tickers, *tasks]
+        wait(everything, timeout=deadline - time.monotonic())
         pool.shutdown(wait=False, cancel_futures=True)
         series = _series_in_time(tasks, refused)
         candles = on_grid(series, refused, as_of=as_of, bars=bars, interval_seconds=interval_seconds)
