@@ -95,6 +95,11 @@ SELECT count(*), array_agg(order_id || ' ' || fill_id ORDER BY order_id, fill_id
                  FILTER (WHERE economics <> {facts.ECONOMICS})
 FROM fills
 """,
+    "every receipt is as it was recorded": f"""
+SELECT count(*), array_agg(order_id || ' ' || fill_id ORDER BY order_id, fill_id)
+                 FILTER (WHERE receipt <> {facts.RECEIPT})
+FROM fill_receipts
+""",
     "every disagreement about a fill is counted": """
 SELECT count(*), array_agg(order_id || ' ' || fill_id ORDER BY order_id, fill_id)
                  FILTER (WHERE c.versions IS DISTINCT FROM w.versions)

@@ -18,6 +18,12 @@ ECONOMICS: LiteralString = """hash_record_extended(ROW(
 the one by which PostgreSQL assigns rows to partitions, so it does not change between versions; to its
 numbers 1.50 and 1.5 are one. It tells apart the versions of one fill, never two fills."""
 
+RECEIPT: LiteralString = """hash_record_extended(ROW(
+                 fill_id, venue, account, ingest_via, message_id, bot_id, client_order_id, parent_order_id,
+                 replaces_order_id, position_side, reduce_only, position_id, origin, liquidity,
+                 executed_at), 0)"""
+"""What makes two deliveries of a fill one: the channel, the message, and all that it claimed."""
+
 FILLS: LiteralString = (
     """
 WITH incoming AS MATERIALIZED (
@@ -31,10 +37,9 @@ WITH incoming AS MATERIALIZED (
          """
     + ECONOMICS
     + """ AS economics,
-         hash_record_extended(ROW(
-                 fill_id, venue, account, ingest_via, message_id, bot_id, client_order_id, parent_order_id,
-                 replaces_order_id, position_side, reduce_only, position_id, origin, liquidity,
-                 executed_at), 0) AS receipt
+         """
+    + RECEIPT
+    + """ AS receipt
   FROM json_to_recordset(%s::json) AS fact ("""
     + expand.FILL_COLUMNS
     + """)

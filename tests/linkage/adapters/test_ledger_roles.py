@@ -30,9 +30,7 @@ def test_facts_cannot_be_rewritten(told: ToldLedger, role: str) -> None:
     connection = told.database.connect(role)
     for table in FACTS:
         for statement in (
-            f"UPDATE {table} SET recorded_at = now()"
-            if table != "fill_receipts"
-            else "UPDATE fills SET price = 1",
+            f"UPDATE {table} SET {'received_at' if table == 'fill_receipts' else 'recorded_at'} = now()",
             f"DELETE FROM {table}",
             f"TRUNCATE {table}",
             f"DROP TABLE {table}",

@@ -71,6 +71,11 @@ def test_all_invariants_hold_and_each_was_checked_on_rows(ledger: LedgerDatabase
             A,
             ("every fill has",),
         ),
+        (
+            "UPDATE fill_receipts SET liquidity = 'taker' WHERE client_order_id IS NULL",
+            A,
+            ("every receipt",),
+        ),
         ("DELETE FROM strategy_snapshots", str(SNAPSHOT_A), ("every snapshot that",)),
         ("UPDATE strategy_snapshots SET strategy = 'x'", str(SNAPSHOT_A), ("every snapshot is",)),
         ("UPDATE strategy_activations SET activated_at = now()", "matrix/main", ("every activation",)),
