@@ -40,7 +40,9 @@ def ports() -> Ports:
         store=DynamoSignalStore(known.table_name, table, clock),
         sink=HttpSignalSink(known.webhook_url, keys, clock),
         states=DynamoStateStore(known.table_name, table),
-        parameters=SsmParameters(known.parameters_name, aws.client("ssm")),
+        parameters=SsmParameters(
+            known.parameters_name, aws.client("ssm"), override=known.parameters_override
+        ),
         clock=clock,
     )
 

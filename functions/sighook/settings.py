@@ -14,6 +14,7 @@ class SighookSettings(Settings):
         webhook_url: base URL of the API, without a trailing slash.
         secret_id: Secrets Manager id of ``{"webhook_keys": ["whsec_…", …]}``; the first one signs.
         parameters_name: SSM parameter with the strategy's TOML or JSON document; may be absent there.
+        parameters_override: a document whose fields take precedence over that one's; for tests, in no stage.
         market: ``simulation:<seed>``, ``files:<folder>``, ``s3://bucket/prefix`` or ``ccxt:<exchange>``.
         strategy: import path of the strategy, ``package.module:OBJECT``; its package is in the zip.
         symbols: comma-separated BASE-QUOTE; ``*`` for all that the market has; ``quote:USDT`` for those of a
@@ -26,6 +27,7 @@ class SighookSettings(Settings):
     table_name: str
     secret_id: str
     parameters_name: str
+    parameters_override: str = ""
     market: str
     strategy: str = REFERENCE_STRATEGY
     symbols: str = "*"

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from linkage.domain.errors import StoreUnavailableError
+from linkage.strategy.arms import overridden
 
 
 class SsmParameters:
@@ -15,14 +16,23 @@ class SsmParameters:
     Args:
         name: of the parameter; it need not exist.
         client: a boto3 SSM client.
+        override: a TOML or JSON document whose fields take precedence; empty is none.
+
+    Raises:
+        ConfigurationError: the override cannot be read.
     """
 
-    def __init__(self, name: str, client: Any) -> None:
+    def __init__(self, name: str, client: Any, *, override: str = "") -> None:
         self._name = name
         self._client = client
+        self._override = override
+        overridden(None, override)
 
     def document(self) -> str | None:
         """Return the document; see ``ports.ParameterSource``."""
+        return overridden(self._stored(), self._override)
+
+    def _stored(self) -> str | None:
         try:
             reply = self._client.get_parameter(Name=self._name, WithDecryption=True)
         except ClientError as error:

@@ -15,6 +15,7 @@ time every arm meets every symbol and every market. A document without arms is o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,6 +86,24 @@ def parse_arms(strategy: Strategy[Any], document: str) -> tuple[Arm, ...]:
             field = f"arms.{arm.name}.interval_seconds"
             raise ConfigurationError(f"{field}: must be the same for all arms", field=field)
     return arms
+
+
+def overridden(document: str | None, override: str) -> str | None:
+    """Return a document in which the fields of another one take precedence, as JSON.
+
+    A document that cannot be read stays as it is, for whoever parses it to say what is wrong.
+
+    Raises:
+        ConfigurationError: the other one cannot be read.
+    """
+    if not override:
+        return document
+    own = read_document(override)
+    try:
+        common = read_document(document or "")
+    except ConfigurationError:
+        return document
+    return json.dumps(_merged(common, own), default=str)
 
 
 def choose_arm(arms: Sequence[Arm], strategy: str, symbol: str, bar_time: datetime) -> Arm:

@@ -13,7 +13,7 @@ import pytest
 
 from functions.sighook import collaborators
 from functions.sighook.handler import run_strategy
-from linkage.domain.errors import InvalidInputError, RefusedError
+from linkage.domain.errors import ConfigurationError, InvalidInputError, RefusedError
 from tests.functions.sighook.test_service import World
 from tests.support.counts import counted
 
@@ -112,6 +112,10 @@ def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.Mo
 
     assert collaborators.ports().market.symbols()
     assert collaborators.deployment().replay
+    collaborators.forget()
+    monkeypatch.setenv("LINKAGE_PARAMETERS_OVERRIDE", "rsi_buy = ")
+    with pytest.raises(ConfigurationError):
+        collaborators.ports()
     collaborators.forget()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.config import Config
 
 from linkage.adapters.dynamodb_state import DynamoPaperStore, DynamoStateStore
 from linkage.adapters.ssm_parameters import SsmParameters
-from linkage.domain.errors import StateChangedError, StoreUnavailableError
+from linkage.domain.errors import ConfigurationError, StateChangedError, StoreUnavailableError
 from linkage.ports import PaperStore, StateStore
 from tests.functions.broker.fakes import FakePaperStore
 from tests.functions.sighook.fakes import FakeStates
@@ -105,3 +106,21 @@ def test_a_parameter_document_may_be_absent_and_is_read_each_time(signals_table:
     for text in ("rsi_buy = 30", "rsi_buy = 31"):
         client.put_parameter(Name="/linkage/test/parameters", Value=text, Type="String", Overwrite=True)
         assert parameters.document() == text
+
+
+def test_an_override_takes_precedence_over_the_document_and_hides_no_bad_one(
+    signals_table: SignalsTable,
+) -> None:
+    client = boto3.client("ssm", region_name="eu-central-1")
+    parameters = SsmParameters("/linkage/test/parameters", client, override="rsi_buy = 25\nweights.rsi = 3")
+
+    def document(text: str) -> str:
+        client.put_parameter(Name="/linkage/test/parameters", Value=text, Type="String", Overwrite=True)
+        return parameters.document() or ""
+
+    assert json.loads(parameters.document() or "") == {"rsi_buy": 25, "weights": {"rsi": 3}}
+    merged = json.loads(document("rsi_buy = 30\nweights.roc = 1"))
+    assert merged == {"rsi_buy": 25, "weights": {"rsi": 3, "roc": 1}}
+    assert document("rsi_buy = ") == "rsi_buy = "
+    with pytest.raises(ConfigurationError):
+        SsmParameters("/linkage/test/parameters", client, override="rsi_buy")
