@@ -10,7 +10,9 @@ from linkage.strategy.arms import parse_arms
 from linkage.strategy.fields import describe_fields
 from linkage.strategy.guardrails import GUARDRAILS, LINKAGE_BUDGET
 from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters
+from linkage.strategy.parameters import Parameters, Weights
+from linkage.strategy.scoring import read_indicators
+from tests.linkage.strategy.markets import random_rows, window_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "strategy.md").read_text()
 
@@ -44,3 +46,18 @@ def test_every_guardrail_is_named_in_its_order() -> None:
     names = [*(name for name, _ in GUARDRAILS), LINKAGE_BUDGET]
     places = [PAGE.index(f"`{name}`") for name in names]
     assert places == sorted(places)
+
+
+def test_every_indicator_and_its_weight_is_in_the_table_in_order() -> None:
+    parameters = Parameters()
+    readings = read_indicators(window_of(random_rows(parameters.bars, 1), parameters), parameters)
+    names = [
+        f"| `{buy.name}`, `{sell.name}` |" for buy, sell in zip(readings.buy, readings.sell, strict=True)
+    ]
+    weights = [f"| `weights.{name}` |" for name in Weights.model_fields]
+    rows = [line for line in PAGE.splitlines() if line.endswith("` |") and "`weights." in line]
+
+    assert len(rows) == len(names) == len(weights)
+    assert all(row.startswith(name) for row, name in zip(rows, names, strict=True))
+    assert all(row.endswith(weight) for row, weight in zip(rows, weights, strict=True))
+    assert f"`{readings.momentum_buy.name}`" in PAGE
