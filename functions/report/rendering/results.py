@@ -421,10 +421,11 @@ def _folded(fold: FoldedRow, others: bool) -> str:
 def _row(row: PerformanceRow, by: By, names: NameOf) -> ResultLine:
     part = row.open
     marked = words.signed(part.pnl_at_mark) if part.unmarked < part.n else "no price"
+    mixed = f", {words.count(row.mixed)} mixed" if row.mixed else ""
     return ResultLine(
         name=_row_name(row, by, names),
         standing="" if row.standing == "enough" else row.standing,
-        counts=f"n {words.count(row.n)}, n_eff {row.n_eff:.0f}",
+        counts=f"n {words.count(row.n)}, n_eff {row.n_eff:.0f}{mixed}",
         open=f"{words.count(part.n)} open, {marked}" if part.n else "",
         pnl=words.signed(row.net_pnl, row.currency),
         loss=row.net_pnl < 0,

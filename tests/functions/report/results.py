@@ -162,7 +162,7 @@ def results_document(mode: str = "live") -> ReportDocument:
     tables = [
         table(
             "snapshot",
-            performance(str(TREND), n=180, net="34.9", name="Trend, wide stops"),
+            performance(str(TREND), n=180, net="34.9", mixed=3, name="Trend, wide stops"),
             performance(str(CALM), n=64, net="9.3", standing="indicative"),
             folded=2,
         ),
