@@ -180,6 +180,20 @@ MUTANTS = (
         LINKS,
         (("              WHEN signal_side <> side THEN 'side'\n", ""),),
     ),
+    Mutant(
+        "a key that was given up still bars",
+        "",
+        LINKS,
+        (("  UNION\n  SELECT client_order_id FROM fill_receipts WHERE order_id = ANY (%(orders)s::text[] COLLATE \"C\")\n"
+          "  UNION\n  SELECT client_order_id FROM order_events WHERE order_id = ANY (%(orders)s::text[] COLLATE \"C\")\n",
+          ""),),
+    ),
+    Mutant(
+        "an order takes the signal of a year later",
+        "",
+        LINKS,
+        (("interval '1 day'", "interval '1000 days'"),),
+    ),
     # One for each scenario that those above leave alone.
     Mutant(
         "a signal is good for a day",
