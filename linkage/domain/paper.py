@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid5
 
+from linkage.domain.errors import ConfigurationError
+
 PAPER_NAMESPACE = UUID("2c0c7f0c-5b1b-5a2f-9d58-1f7a6d3e8b90")
 QUANTUM = Decimal("1e-8")
 COST_WINDOW = timedelta(hours=1)
@@ -17,6 +19,19 @@ COST_WINDOW = timedelta(hours=1)
 
 REMEMBERED = timedelta(days=2)
 """How long a book knows the keys that it has had; a stream repeats itself for one day at most."""
+
+_BOUNDS: Mapping[str, tuple[Decimal, Decimal]] = {
+    name: (Decimal(least), Decimal(most))
+    for least, most, names in (
+        ("-1", "1", ("maker_fee", "taker_fee")),  # a maker may be paid
+        ("0", "1", ("participation", "unknown_range", "refuse_chance", "split_chance", "cumulative_chance")),
+        ("0", "100", ("spread", "slippage")),
+        ("1e-18", "1e9", ("size_step",)),
+        ("0", "1e9", ("price_step", "replace_after", "replacements")),
+        ("1", "1e9", ("resting_bars",)),
+    )
+    for name in names
+}
 
 Report = dict[str, str | bool | None]
 """An order event or a fill, with the names of the wire models; venue and account are still missing."""
@@ -58,6 +73,20 @@ class Rules:
     resting_bars: int = 12
     replace_after: int = 4
     replacements: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no venue does.
+
+        Raises:
+            ConfigurationError: names the rule.
+        """
+        for name, (least, most) in _BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigurationError(f"{name}: must be from {least:f} to {most:f}", field=name)
+        for currency, notional in self.least_notional.items():
+            if notional < 0:
+                name = f"least_notional.{currency}"
+                raise ConfigurationError(f"{name}: must not be negative", field=name)
 
 
 @dataclass(frozen=True, slots=True)

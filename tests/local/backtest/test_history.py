@@ -149,6 +149,11 @@ def test_what_the_rules_of_a_venue_do_not_name_stays_as_it_is() -> None:
         ('spread = "wide"', "spread: "),
         ("maker_fee =", "not TOML"),
         ("[least_notional]\nUSD = true", "least_notional.USD: "),
+        ("[least_notional]\nUSD = -1", "least_notional.USD: must not be negative"),
+        ("participation = 5", "participation: must be from 0 to 1"),
+        ("size_step = 0", "size_step: must be from 0.000000000000000001 to 1000000000"),
+        ("resting_bars = 0", "resting_bars: must be from 1"),
+        ("taker_fee = nan", "taker_fee: "),
     ],
 )
 def test_wrong_rules_of_a_venue_are_refused_with_the_field(document: str, said: str) -> None:
