@@ -8,7 +8,7 @@ EMULATOR := .venv-emulator/.ready
 PREPARED := .local/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test prove check format synth bench clean lock
+.PHONY: help setup demo test lambda prove check format synth bench clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDL
 test: setup ## Run every test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+lambda: setup ## Run the unit tests on the Python of AWS Lambda, where it is installed
+	$(BIN)/python -m tests.on_lambda_python
+
 prove: setup ## Try every promise at its full size; takes up to 40 minutes
 	$(BIN)/python -m tests.proofs.prove
 
@@ -64,4 +67,4 @@ lock: $(READY) ## Rewrite requirements/ from pyproject.toml
 
 clean: ## Stop the local cloud and remove everything that was generated
 	@if [ -x $(BIN)/linkage ]; then $(BIN)/linkage local down --quiet || true; fi
-	rm -rf $(VENV) .venv-emulator .local out cdk.out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-emulator .venv-lambda .local out cdk.out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -136,7 +136,7 @@ class Target:
 @cache
 def lambda_target() -> Target:
     """Return the target in AWS."""
-    return Target(LAMBDA_PYTHON, LAMBDA_PLATFORM, _find_python(LAMBDA_PYTHON))
+    return Target(LAMBDA_PYTHON, LAMBDA_PLATFORM, find_python(LAMBDA_PYTHON))
 
 
 @cache
@@ -367,7 +367,7 @@ def _uv() -> list[str]:
     return [str(beside)] if beside.exists() else ["uv"]
 
 
-def _find_python(version: str) -> str | None:
+def find_python(version: str) -> str | None:
     """Return an interpreter of a version that runs here: on the path, or one of pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [
