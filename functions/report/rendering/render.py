@@ -110,12 +110,12 @@ def render(
         if len(html.encode()) <= MAX_HTML_BYTES or room == room.halved():
             break
         room = room.halved()
-    text = _environment(html=False).get_template("report.txt.j2").render(context).strip() + "\n"
+    text = _environment(html=False).get_template("report.txt.j2").render(context)
     return RenderedReport(
         level=verdict.level,
         subject=title,
         html=html,
-        text=text,
+        text=_EMPTY_LINES.sub("\n\n", text).strip() + "\n",
         csv=csv_files(document),
         memory=None if memory is None else memory.model_dump_json(),
         all_clear=bool(view.cleared) and not verdict.advice,
@@ -173,6 +173,7 @@ def _together(value: object) -> object:
     return _BEFORE_PERCENT.sub("\u00a0", value) if type(value) is str else value
 
 
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _BEFORE_PERCENT = re.compile(r"(?<=[0-9]) (?=%)")
 
 
@@ -399,7 +400,7 @@ class _View:
 
     def _notes(self, document: ReportDocument) -> list[str]:
         notes = [note for note in [lots_note(document, self._zone)] if note]
-        if document.late:
+        if document.late and not self.late:
             notes.append(
                 f"{words.plural(document.late, 'order')} of earlier periods came in during this one; "
                 "the earlier reports did not have them."

@@ -182,6 +182,15 @@ def test_the_top_says_what_came_of_it_for_each_currency_and_mode() -> None:
     assert "paper: +41.20 USD closed · −3.15 USD open (2 lots)" in text
 
 
+def test_what_came_in_late_is_told_once(rich: RenderedReport) -> None:
+    assert rich.text.count("2 orders of earlier periods") == 1
+    assert rich.html.count("2 orders of earlier periods") == 1
+
+
+def test_parts_of_the_text_are_one_empty_line_apart(rich: RenderedReport) -> None:
+    assert "\n\n\n" not in rich.text
+
+
 def test_the_text_draws_the_curve_too(rich: RenderedReport) -> None:
     assert "▁▁▁▁▂▂▂▂▅▅▅▅▅▄▄▄▄▂▂▂▂▂▄▄▄▄█████▇   between 0 and +44.00, ends at +41.20" in rich.text
 
