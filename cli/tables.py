@@ -8,6 +8,7 @@ from typing import Any
 
 from cli.csv_file import write_rows
 from cli.output import print_table
+from functions.report.rendering.words import count, gain, percent, plain, signed
 from linkage.contracts.performance import PerformanceRow
 
 _FIGURES = {
@@ -50,19 +51,19 @@ def print_tables(document: Mapping[str, Any]) -> None:
         for table in mode["tables"]:
             rows = [PerformanceRow.model_validate(row) for row in table["rows"]]
             print_table(
-                (table["by"], "currency", "n", "net P&L", "win rate", "per trade", "open", "open P&L", ""),
+                (table["by"], "n", "net P&L", "won", "per trade", "open", "says"),
                 [_line(row) for row in rows],
                 title=f"mode {mode['rates']['mode']}, by {table['by']}",
             )
 
 
 def _line(row: PerformanceRow) -> tuple[object, ...]:
+    part = row.open
+    marked = signed(part.pnl_at_mark) if part.unmarked < part.n else "no price"
     return (
-        row.name or row.group, row.currency, row.n, f"{row.net_pnl:+.2f}",
-        None if row.win_rate is None else f"{row.win_rate:.0%}",
-        None if row.unit_return is None else f"{row.unit_return:+.2%}", row.open.n,
-        f"{row.open.pnl_at_mark:+.2f}",
-        row.standing if not row.more_needed else f"{row.standing}, about {row.more_needed} more needed",
+        plain(row.name or row.group), row.n, signed(row.net_pnl, row.currency), percent(row.win_rate),
+        gain(row.unit_return), f"{marked} ({part.n})" if part.n else None,
+        f"{row.standing}, {count(row.more_needed)} more" if row.more_needed else row.standing,
     )  # fmt: skip
 
 

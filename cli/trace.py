@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from cli.cloud import PROBLEM, JsonOption, cloud_of
 from cli.output import print_json, say
+from functions.report.rendering.words import price, signed
 
 Row = Mapping[str, Any]
 
@@ -65,7 +67,7 @@ def _order_story(story: Row) -> RenderableType:
         _facts("Link", _link_facts(story)),
     ]
     if story.get("lots"):
-        parts.append(_table("Lots", _LOT_COLUMNS, [_lot(order["order_id"], lot) for lot in story["lots"]]))
+        parts += _lots(order["order_id"], story["lots"])
     if story["relatives"]:
         parts.append(_table("Relatives", _KIN_COLUMNS, story["relatives"]))
     if story["history"]:
@@ -148,8 +150,7 @@ _FILL_COLUMNS = (
 )  # fmt: skip
 _LOT_COLUMNS = (
     ("state", "state"), ("quantity", "quantity"), ("entry_price", "entry"), ("exit_price", "exit or mark"),
-    ("fees", "fees"), ("pnl", "P&L"), ("quote_currency", "in"), ("other", "other order"),
-    ("note", "note"),
+    ("pnl", "P&L"), ("other", "other order"), ("note", "note"),
 )  # fmt: skip
 _KIN_COLUMNS = (
     ("relation", "relation"), ("order_time", "time"), ("side", "side"), ("symbol", "symbol"),
@@ -160,12 +161,31 @@ _HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
+def _lots(order_id: str, lots: Sequence[Row]) -> Iterator[RenderableType]:
+    """Yield what the lots of an order came to, and each; figures are for people, JSON has every digit."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for lot in lots:
+        if lot["pnl"] is not None:
+            key = (lot["state"], lot["quote_currency"])
+            sums[key] = sums.get(key, Decimal(0)) + Decimal(lot["pnl"])
+    yield _facts(
+        "P&L, net of fees", [(state, signed(pnl, currency)) for (state, currency), pnl in sums.items()]
+    )
+    yield _table("Lots", _LOT_COLUMNS, [_lot(order_id, lot) for lot in lots])
+
+
 def _lot(order_id: str, lot: Row) -> Row:
     """Return a lot as the order sees it: the other side of it, and what its figures lack."""
     entry, exit_ = lot["entry_order_id"], lot["exit_order_id"]
     notes = [lot["kind"]] if lot["kind"] in ("dust", "residue") else []
     notes += [f"without {name.replace('_', ' ')}" for name in lot["missing"]]
-    return {**lot, "other": exit_ if entry == order_id else entry, "note": ", ".join(notes) or None}
+    prices = {
+        name: None if lot[name] is None else price(Decimal(lot[name]))
+        for name in ("quantity", "entry_price", "exit_price")
+    }
+    pnl = None if lot["pnl"] is None else signed(Decimal(lot["pnl"]), lot["quote_currency"])
+    other = exit_ if entry == order_id else entry
+    return {**lot, **prices, "pnl": pnl, "other": other, "note": ", ".join(notes) or None}
 
 
 def _order_facts(order: Row) -> list[tuple[str, object]]:

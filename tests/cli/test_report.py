@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,15 @@ def test_by_chooses_the_tables_of_the_mail_too(
     assert "by" not in cloud.asked[-1][1]
 
 
+def test_small_amounts_keep_their_digits_on_the_screen(cloud: ReportCloud) -> None:
+    document = results_document()
+    mode = document.modes[0]
+    row = mode.tables[0].rows[0].model_copy(update={"currency": "BTC", "net_pnl": Decimal("-0.002819")})
+    small = mode.tables[0].model_copy(update={"rows": [row]})
+    cloud.document = document.model_copy(update={"modes": [mode.model_copy(update={"tables": [small]})]})
+    assert "−0.002819" in run(cloud, "report", "--by", "snapshot").stdout.split("by snapshot")[1]
+
+
 def test_by_something_unknown_is_a_usage_error(cloud: ReportCloud) -> None:
     result = run(cloud, "report", "--by", "colour")
     assert (result.exit_code, cloud.asked) == (2, [])
@@ -385,7 +395,10 @@ def test_trace_tells_the_story_in_the_order_in_which_it_happened(cloud: ReportCl
     cloud.answers["ReadLedgerFunction"] = {"ok": True, "result": STORY}
     result = run(cloud, "trace", "o-1")
     assert result.exit_code == 0, result.output
-    chapters = ["Parameters", "Scores", "Signal", "Order events", "Fills", "Order\n", "Link\n", "Lots\n"]
+    chapters = [
+        "Parameters", "Scores", "Signal", "Order events", "Fills", "Order\n", "Link\n",
+        "P&L, net of fees\n", "Lots\n",
+    ]  # fmt: skip
     squeezed = "\n".join(line.strip(" │") for line in result.stdout.splitlines())
     places = [squeezed.index(chapter) for chapter in chapters]
     assert places == sorted(places)
@@ -401,6 +414,24 @@ def test_trace_tells_the_story_in_the_order_in_which_it_happened(cloud: ReportCl
         "103",
     ):
         assert fact in result.stdout
+
+
+def test_trace_adds_up_what_an_order_made_in_figures_for_people(cloud: ReportCloud) -> None:
+    (lot,) = STORY["orders"][0]["lots"]
+    exact = {"quantity": "12.10084033000000001", "entry_price": "0.00002999843552", "quote_currency": "BTC"}
+    lots = [
+        {**lot, **exact, "pnl": "-0.000000176730325164"},
+        {**lot, **exact, "pnl": "-0.000000823269674836"},
+        {**lot, **exact, "pnl": "0.5", "state": "open", "exit_order_id": None},
+        {**lot, **exact, "pnl": None, "state": "open", "exit_order_id": None, "exit_price": None},
+    ]
+    story = {**STORY, "orders": [{**STORY["orders"][0], "lots": lots}]}
+    cloud.answers["ReadLedgerFunction"] = {"ok": True, "result": story}
+    shown = [" ".join(line.strip(" │").split()) for line in run(cloud, "trace", "o-1").stdout.splitlines()]
+    assert "closed −0.000001 BTC" in shown
+    assert "open +0.50 BTC" in shown
+    assert "closed 12.10084 0.000029998436 103 −0.0000001767 BTC o-2 without fee:BNB" in shown
+    assert json.loads(run(cloud, "trace", "o-1", "--json").stdout) == story
 
 
 def test_trace_shows_a_signal_that_has_no_order(cloud: ReportCloud) -> None:
