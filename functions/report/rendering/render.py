@@ -296,8 +296,7 @@ class _View:
             for line in filter(None, map(sum_words, mode.money[: room.currencies]))
         ]
         # Silence has no rates: a row of dashes would only look like a table of zeros.
-        quiet = verdict.level == "quiet"
-        self.modes = [] if quiet else [self._mode(mode) for mode in busy_modes(document)]
+        self.modes = [self._mode(mode) for mode in busy_modes(document)]
         shown = [
             results_of(
                 mode,

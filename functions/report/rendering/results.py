@@ -539,7 +539,9 @@ def _difference(each: ComparisonRow) -> str:
     said = []
     if each.difference is not None:
         said.append(f"Difference per trade: {words.gain(each.difference)}{_gains(each.interval)}.")
-    if each.shrunken is not None:
+    # Few episodes are few clusters, and how far those are from each other says little of how sure one can be.
+    told = all(side.record.standing != SAYS_NOTHING for side in (each.one, each.reference))
+    if each.shrunken is not None and told:
         left = f"{words.gain(each.shrunken)}{_gains(each.shrunken_interval)}"
         said.append(f"Best guess of what will be left of it: {left}.")
     return " ".join(said)

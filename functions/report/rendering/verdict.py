@@ -68,7 +68,7 @@ def judge(document: ReportDocument, *, stage: str, zone: tzinfo, dead_letters: i
     ]
     advice.sort(key=lambda each: not each.urgent)
     level = _level(document, advice)
-    subject, headline = _words(document, level, zone, dead_letters)
+    subject, headline = _words(document, level, zone, dead_letters, advice)
     if stage != "prod":
         subject = f"{subject} · {stage}"
     return Verdict(level, subject, headline, [_typed(each, stage) for each in advice])
@@ -89,7 +89,9 @@ def _level(document: ReportDocument, advice: Sequence[Advice]) -> Level:
     return "ok" if active else "quiet"
 
 
-def _words(document: ReportDocument, level: Level, zone: tzinfo, dead_letters: int) -> tuple[str, str]:
+def _words(
+    document: ReportDocument, level: Level, zone: tzinfo, dead_letters: int, advice: Sequence[Advice]
+) -> tuple[str, str]:
     if level == "act" and _defect_count(document):
         return _defect_words(document, zone)
     if level == "act" and dead_letters:
@@ -103,23 +105,27 @@ def _words(document: ReportDocument, level: Level, zone: tzinfo, dead_letters: i
         start, end = (clock_time(each, zone) for each in (document.period.start, document.period.end))
         waiting = "".join(f" · {words}" for mode in document.modes for words in _open_words(mode))
         return f"QUIET · no orders {start} to {end}{waiting}", "No orders were executed."
-    modes = busy_modes(document)
+    modes = busy_modes(document) or list(document.modes)
     several = len(modes) > 1
     facts = " · ".join(" · ".join([_mode_words(mode, several), *_money_words(mode)]) for mode in modes)
     pending = sum(mode.rates.pending for mode in document.modes)
     waiting = f" · {pending} pending" if pending else ""
-    subject = f"{LEVEL_WORDS[level]} · {facts or 'no orders'}{waiting}"
-    return subject, _headline(document)
+    # What there is to look at is what the lock screen has to say first.
+    start = f"LOOK: {plain(advice[0].brief, 60)}{_others(len(advice) - 1)}" if advice else LEVEL_WORDS[level]
+    return f"{start} · {facts or 'no orders'}{waiting}", _headline(document)
+
+
+def _others(number: int) -> str:
+    return f" and {count(number)} more" if number else ""
 
 
 def busy_modes(document: ReportDocument) -> list[ModeReport]:
-    """Return the modes that traded or were to trade; all of them if none was.
+    """Return the modes that traded or were to trade.
 
     A mode may have results and nothing else: the books of manual orders are in no bot's mode.
     """
     rates = ((mode, mode.rates) for mode in document.modes)
-    busy = [mode for mode, of in rates if of.executed.whole or of.signals.whole or of.pending]
-    return busy or list(document.modes)
+    return [mode for mode, of in rates if of.executed.whole or of.signals.whole or of.pending]
 
 
 def _headline(document: ReportDocument) -> str:
@@ -157,7 +163,8 @@ def _mode_words(mode: ModeReport, several: bool) -> str:
         return f"{name}{count(expected.part)}/{count(expected.whole)} linked"
     if mode.rates.executed.whole:
         return f"{name}{plural(mode.rates.executed.whole, 'order')}, none expected"
-    return f"{name}no orders, {plural(mode.rates.signals.whole, 'signal')}"
+    signals = mode.rates.signals.whole
+    return f"{name}no orders, {plural(signals, 'signal')}" if signals else f"{name}no orders"
 
 
 def _money_words(mode: ModeReport) -> list[str]:
@@ -220,16 +227,20 @@ def _defects(document: ReportDocument, zone: tzinfo) -> list[Advice]:
             text = (
                 f"{plural(each.orders, 'order')} {_state(each.disposition)} "
                 f"since {day_and_time(each.first_at, zone)}"
-                f"{'' if mode.mode in ('live', 'unknown') else f' ({mode.mode})'}: "
+                f"{_in_mode(mode)}: "
                 f"{reason_words(each.disposition, each.reason)}. {_cure(each.disposition, each.reason)}"
             )
             command = f"trace {_shell_word(each.example)}" if each.example else "verify"
             key = f"{each.disposition}:{mode.mode}:{each.reason or ''}"
             # Those orders stay what they are; it is over in that no others joined them.
-            found = f"{plural(each.orders, 'order')} {_state(each.disposition)} ({mode.mode})"
+            found = f"{plural(each.orders, 'order')} {_state(each.disposition)}{_in_mode(mode)}"
             brief = f"{found}, and no more in this period"
             advice.append(Advice(key, brief, text, command, urgent=True))
     return advice
+
+
+def _in_mode(mode: ModeReport) -> str:
+    return "" if mode.mode in ("live", "unknown") else f" ({mode.mode})"
 
 
 def _state(disposition: str) -> str:
@@ -295,12 +306,12 @@ def _nothing_expected(mode: ModeReport) -> list[Advice]:
             f"{plural(mode.rates.signals.whole, 'signal')} sent, and none of {orders} was expected to have "
             "one. Look whether the orders carry the signals' keys."
         )
-        brief = f"signals without orders ({mode.mode})"
+        brief = f"orders without the signals' keys{_in_mode(mode)}"
         return [Advice(f"no_keys:{mode.mode}", brief, text, "bot list", urgent=True)]
     return [
         Advice(
             f"nobody:{mode.mode}",
-            f"orders of no registered bot ({mode.mode})",
+            f"orders of no registered bot{_in_mode(mode)}",
             f"{orders} of no registered bot. If a bot of yours made them, register it.",
             "bot list",
         )

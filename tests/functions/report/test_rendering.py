@@ -271,7 +271,7 @@ def test_orders_of_no_registered_bot_are_no_reason_to_say_ok() -> None:
     rates = ModeRates(mode="unknown", expected=none, executed=Rate(part=0, whole=7), signals=none)
     mode = ModeReport(rates=rates, bots=[BotCount(bot_id=None, orders=7, other=7)])
     report = render(empty_document().model_copy(update={"modes": [mode]}), stage="prod")
-    assert report.subject == "LOOK · 7 orders, none expected"
+    assert report.subject == "LOOK: orders of no registered bot · 7 orders, none expected"
     assert "$ linkage --stage prod bot list" in report.text
 
 
@@ -286,7 +286,9 @@ def test_signals_whose_orders_bring_no_key_are_urgent() -> None:
 
 def test_linking_that_is_off_is_said_first() -> None:
     report = render(calm_document().model_copy(update={"linking_enabled": False}), stage="prod")
-    assert report.subject.startswith("LOOK · ")
+    assert (
+        report.subject == "LOOK: linking is switched off · live 23/23 linked · paper 23/23 linked · 2 pending"
+    )
     assert "$ linkage --stage prod switch on" in report.text
 
 

@@ -32,6 +32,7 @@ from tests.functions.report.results import (
     crowded_document,
     hostile_results_document,
     money,
+    performance,
     results_document,
 )
 from tests.functions.report.test_rendering import MAX_HTML_BYTES, _Outline, text_of
@@ -115,6 +116,15 @@ def test_without_verdicts_in_the_document_the_mail_has_none() -> None:
     assert "SET AGAINST SET" not in report.text
 
 
+def test_what_is_left_of_a_difference_is_guessed_only_from_records_that_say_something() -> None:
+    document = results_document()
+    few = comparison(one=comparison().one.model_copy(update={"record": performance(n=15)}))
+    mode = document.modes[0].model_copy(update={"comparisons": [few]})
+    text = render(document.model_copy(update={"modes": [mode]}), stage="prod").text
+    assert "Difference per trade: +0.31 %" in text
+    assert "Best guess" not in text
+
+
 def test_only_better_and_worse_are_printed_as_said() -> None:
     document = results_document()
     better = comparison(verdict="better", words="better")
@@ -136,6 +146,25 @@ def test_a_strategy_that_stopped_running_is_a_reason_to_look() -> None:
     assert "No strategy has run since 22 Nov 09:00." in report.text
     long_gone = Liveness(last_run_at=START - timedelta(days=30))
     assert render(empty_document().model_copy(update={"liveness": long_gone}), stage="prod").level == "quiet"
+
+
+def test_a_silence_that_asks_for_a_look_says_why_and_has_no_row_of_dashes() -> None:
+    none = Rate(part=0, whole=0)
+    rates = ModeRates(mode="paper", expected=none, executed=none, signals=none)
+    silent = empty_document().model_copy(
+        update={
+            "liveness": Liveness(last_run_at=START - timedelta(hours=3)),
+            "linking_enabled": False,
+            "modes": [
+                ModeReport(rates=rates, money=[money(total=money().total.model_copy(update={"n": 0}))])
+            ],
+        }
+    )
+    report = render(silent, stage="prod")
+    assert report.subject == "LOOK: linking is switched off and 1 more · paper no orders · 2 open"
+    for told in (report.text, text_of(report)):
+        assert "Expected orders linked" not in told
+        assert "Last strategy run" in told
 
 
 def test_signals_without_any_fill_are_a_reason_to_look() -> None:

@@ -170,7 +170,7 @@ def test_a_warning_is_new_then_still_there_and_then_cleared(send: Sender) -> Non
     send.reader.document = at(calm_document(), 56)
     text = send("ada@example.com").report.text
     assert "CLEARED SINCE THE LAST REPORT" in text
-    assert "2 orders lost (live), and no more in this period" in text
+    assert "2 orders lost, and no more in this period" in text
     assert "since the last report: Expected orders linked (live); 96.9 % → 100 %" in text
     send.reader.document = at(calm_document(), 62)
     assert "CLEARED" not in send("ada@example.com").report.text
