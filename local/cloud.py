@@ -157,6 +157,7 @@ class LocalCloud:
 
     def down(self) -> None:
         """Stop everything and remove what the run wrote."""
+        self._progress("stopping everything, and removing its files")
         if self._supervisor is not None:
             supervisor, self._supervisor = self._supervisor, None
             _let_go(supervisor)

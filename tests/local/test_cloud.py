@@ -139,6 +139,13 @@ def test_a_killed_supervisor_takes_its_processes_with_it(tmp_path: Path) -> None
     assert_nothing_left(tmp_path, [])
 
 
+def test_what_it_does_is_told_to_its_end(tmp_path: Path) -> None:
+    told: list[str] = []
+    with LocalCloud.up(tmp_path, deploy=False, progress=told.append):
+        pass
+    assert told == ["starting the emulator and PostgreSQL", "stopping everything, and removing its files"]
+
+
 def test_files_that_take_long_to_remove_do_not_make_a_stop_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
