@@ -1,8 +1,6 @@
 """Cached AWS clients with explicit time-outs and retries.
 
 botocore's own defaults, a minute to connect and a minute to read, are longer than most functions live.
-They are botocore's clients: boto3 would add resources and file transfers, which no function uses, and
-nearly a quarter to the time until the first client is there.
 """
 
 from __future__ import annotations
@@ -10,8 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import boto3
 from botocore.config import Config
-from botocore.session import Session
 
 
 @lru_cache(maxsize=32)
@@ -23,12 +21,12 @@ def client(
     Endpoints are taken from ``AWS_ENDPOINT_URL`` and ``AWS_ENDPOINT_URL_<SERVICE>`` where they are set.
 
     Args:
-        service: name as botocore spells it, e.g. ``dynamodb``.
+        service: name as boto3 spells it, e.g. ``dynamodb``.
         connect_timeout: seconds until a connection must be there, per attempt.
         read_timeout: seconds between two bytes of an answer, per attempt.
         max_attempts: first attempt included; 1 is no retry.
     """
-    return _session().create_client(
+    return boto3.client(
         service,
         config=Config(
             connect_timeout=connect_timeout,
@@ -39,12 +37,6 @@ def client(
     )
 
 
-@lru_cache(maxsize=1)
-def _session() -> Session:
-    return Session()
-
-
 def forget_clients() -> None:
     """Drop all cached clients, so that the next call sees a changed environment."""
     client.cache_clear()
-    _session.cache_clear()

@@ -119,10 +119,9 @@ def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.Mo
     collaborators.forget()
 
 
-def test_the_entry_point_imports_no_strategy_no_market_and_no_more_of_aws_than_clients() -> None:
+def test_the_entry_point_imports_no_strategy_and_no_market() -> None:
     unwanted = {
         "numpy",
-        "boto3",
         "duckdb",
         "ccxt",
         "linkage.strategy.engine",
