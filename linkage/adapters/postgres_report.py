@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
@@ -179,24 +180,45 @@ FROM (
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 
-# A key that several bots use is as many signals. What it became is asked as in the rate of signals.
+# A key that several bots use is as many signals. What it became is asked as in the rate of signals. What was
+# not filled is compared with the last price of its symbol that the period has.
 _FUNNEL: LiteralString = """
+WITH latest AS (
+  SELECT DISTINCT ON (symbol) symbol, price, at
+  FROM (
+    SELECT symbol, average_price AS price, order_time AS at FROM trade_records
+    WHERE order_time >= %(start)s AND order_time < %(end)s AND status IN ('filled', 'done')
+    UNION ALL
+    SELECT symbol, price, signalled_at FROM strategy_signals
+    WHERE signalled_at >= %(start)s AND signalled_at < %(end)s
+  ) known
+  WHERE price > 0 ORDER BY symbol, at DESC, price
+)
 SELECT mode, disposition, guardrail, count(*) AS signals,
-       count(*) FILTER (WHERE ordered) AS ordered, count(*) FILTER (WHERE filled) AS filled
+       count(*) FILTER (WHERE ordered) AS ordered, count(*) FILTER (WHERE filled) AS filled,
+       count(missed) AS marked, coalesce(sum(missed), 0) AS missed
 FROM (
-  SELECT coalesce(bot.mode, 'unknown') AS mode, s.disposition, s.guardrail, s.bot_id, s.client_order_id,
-         bool_or(tr.order_id IS NOT NULL) AS ordered, bool_or(tr.filled_quantity > 0) AS filled
-  FROM strategy_signals s
-  LEFT JOIN current_bots bot ON bot.bot_id = s.bot_id
-  LEFT JOIN (
-    trade_records tr
-    LEFT JOIN trade_strategy_link link ON link.order_id = tr.order_id
-    LEFT JOIN link_vetoes veto ON veto.order_id = tr.order_id
-  ) ON s.disposition = 'sent' AND tr.client_order_id = s.client_order_id AND veto.order_id IS NULL
-   AND coalesce(link.bot_id, tr.bot_id, s.bot_id) = s.bot_id
-  WHERE s.signalled_at >= %(start)s AND s.signalled_at < %(end)s AND s.origin IS DISTINCT FROM 'test'
-  GROUP BY 1, 2, 3, 4, 5
-) each
+  SELECT each.*,
+         CASE WHEN disposition = 'sent' AND filled IS NOT TRUE AND latest.at > signalled_at
+              THEN round(CASE side WHEN 'buy' THEN 1 ELSE -1 END * (latest.price - each.price)
+                         / nullif(each.price, 0), 18) END AS missed
+  FROM (
+    SELECT coalesce(bot.mode, 'unknown') AS mode, s.disposition, s.guardrail, s.bot_id, s.client_order_id,
+           min(s.symbol) AS symbol, min(s.side) AS side, min(s.price) AS price,
+           min(s.signalled_at) AS signalled_at,
+           bool_or(tr.order_id IS NOT NULL) AS ordered, bool_or(tr.filled_quantity > 0) AS filled
+    FROM strategy_signals s
+    LEFT JOIN current_bots bot ON bot.bot_id = s.bot_id
+    LEFT JOIN (
+      trade_records tr
+      LEFT JOIN trade_strategy_link link ON link.order_id = tr.order_id
+      LEFT JOIN link_vetoes veto ON veto.order_id = tr.order_id
+    ) ON s.disposition = 'sent' AND tr.client_order_id = s.client_order_id AND veto.order_id IS NULL
+     AND coalesce(link.bot_id, tr.bot_id, s.bot_id) = s.bot_id
+    WHERE s.signalled_at >= %(start)s AND s.signalled_at < %(end)s AND s.origin IS DISTINCT FROM 'test'
+    GROUP BY 1, 2, 3, 4, 5
+  ) each LEFT JOIN latest USING (symbol)
+) judged
 GROUP BY 1, 2, 3
 """
 
@@ -443,10 +465,14 @@ def _funnel(rows: Sequence[Row]) -> Funnel:
     for row in rows:
         if row["disposition"] == "suppressed":
             suppressed[row["guardrail"] or "no reason"] += row["signals"]
+    marked = sum(row["marked"] for row in sent)
+    missed = sum((Decimal(row["missed"]) for row in sent), Decimal(0))
     return Funnel(
         sent=sum(row["signals"] for row in sent),
         ordered=sum(row["ordered"] for row in sent),
         filled=sum(row["filled"] for row in sent),
+        missed=marked,
+        missed_return=missed / marked if marked else None,
         suppressed=dict(suppressed.most_common()),
     )
 

@@ -239,11 +239,18 @@ class Execution(Answer):
 
 
 class Funnel(Answer):
-    """How far the period's signals went. ``suppressed`` counts them by guardrail."""
+    """How far the period's signals went. ``suppressed`` counts them by guardrail.
+
+    Attributes:
+        missed: signals that were sent and not filled, of whose symbol the period has a later price.
+        missed_return: what each would have made at the last of them, mean share of the signal's price.
+    """
 
     sent: int = 0
     ordered: int = 0
     filled: int = 0
+    missed: int = 0
+    missed_return: Number | None = None
     suppressed: dict[str, int] = Field(default_factory=dict)
 
 

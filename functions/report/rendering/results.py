@@ -470,6 +470,15 @@ def _funnel(funnel: Funnel, room: Room) -> list[Line]:
                 f"{words.plural(funnel.ordered, 'order')} came of them, {words.count(funnel.filled)} filled",
             )
         )
+    if funnel.missed:
+        lines.append(
+            Line(
+                "Not filled",
+                words.count(funnel.sent - funnel.filled),
+                f"{words.count(funnel.missed)} of them with a later price, at which each would have made "
+                f"{words.gain(funnel.missed_return)}",
+            )
+        )
     if funnel.suppressed:
         by_number = sorted(funnel.suppressed.items(), key=lambda each: (-each[1], each[0]))
         first = by_number[: room.phrases]

@@ -185,7 +185,8 @@ def results_document(mode: str = "live") -> ReportDocument:
         "money": [money(), money(currency="BTC", total=performance(n=0, net="0", currency="BTC"), curve=[])],
         "tables": tables,
         "executions": executions,
-        "funnel": Funnel(sent=151, ordered=129, filled=127, suppressed={"cooldown": 31, "max_orders": 17}),
+        "funnel": Funnel(sent=151, ordered=129, filled=127, missed=20, missed_return=D("-0.0021"),
+                         suppressed={"cooldown": 31, "max_orders": 17}),
         "comparisons": [
             comparison(),
             comparison(

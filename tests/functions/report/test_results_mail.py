@@ -89,6 +89,7 @@ def test_both_parts_tell_what_trades_came_to(rich: RenderedReport, form: str) ->
         "−4.60 USD", "22 Nov 11:30 buy BTC-USD: linked", "58 % won (44 to 71 %)", "profit factor 2.86",
         "n 180, n_eff 135, 3 mixed", "indicative", "2 more with too few to say: 6 episodes, −3.00 USD",
         "rsi.oversold 30 → 25; score_buy 2.5 → 3.5", "cooldown 31, max_orders 17",
+        "20 of them with a later price, at which each would have made −0.21 %",
         "slippage median 0.04 %, worst 0.51 %", "The market +2.1 %", "Cannot say yet (needs about 190 more)",
         "+0.31 % (−1.40 % to +2.02 %)", "will be left of it: +0.04 %", "23 parameter sets ever tried",
         "+41.20 USD closed · −3.15 USD open (2 lots)", "Net P&L +41.20 USD",

@@ -214,11 +214,17 @@ def test_the_funnel_follows_signals_to_their_fills(
     rows.snapshot()
     rows.linked("filled", 10)
     rows.linked("cancelled", 20, status="cancelled", filled_quantity=0)
-    rows.signal("unanswered", 30)
+    rows.signal("unanswered", 30, side="sell", price="110")
+    rows.signal("without a later price", 35, symbol="ETH-USD")
+    rows.order("the last trade", 50, average_price="105")
     for number, guardrail in enumerate(("cooldown", "cooldown", "max_orders")):
         rows.signal(f"held-{number}", 40 + number, disposition="suppressed", guardrail=guardrail)
     funnel = live(reader, Window(minute(0), minute(60))).funnel
-    assert (funnel.sent, funnel.ordered, funnel.filled) == (3, 2, 1)
+    assert (funnel.sent, funnel.ordered, funnel.filled) == (4, 2, 1)
+    # Bought at 100.5 and sold at 110, with 105 at the end: 4.5 of 100.5, and 5 of 110.
+    assert funnel.missed == 2
+    assert funnel.missed_return is not None
+    assert round(funnel.missed_return, 15) == round((D("4.5") / D("100.5") + D(5) / 110) / 2, 15)
     assert funnel.suppressed == {"cooldown": 2, "max_orders": 1}
 
 
