@@ -17,7 +17,7 @@ from psycopg import sql
 from linkage.contracts.messages import pack_messages, parse_message
 from linkage.contracts.signals import Signal, StoredSignal
 from linkage.domain.facts import FactBatch
-from linkage.domain.keys import OrderIntent, make_client_order_id
+from linkage.domain.keys import OrderIntent, global_order_id, make_client_order_id
 from linkage.domain.snapshots import make_snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,13 +26,15 @@ TABLES = ("fills", "fill_receipts", "trade_records", "trade_strategy_link")
 """What a fill of a new order leaves behind: two rows of facts, two derived ones."""
 
 Ids = Literal["increasing", "random"]
-"""Of orders: numbers that follow time, as Binance gives them, or random UUIDs, as Coinbase does. Keys are
-digests either way."""
+"""Of orders: numbers that follow time, as Binance gives them, or random UUIDs, as Coinbase does. Keys follow
+time either way."""
 
 _FIRST_NUMBER = 28_000_000_000
 _OLD_ORDERS: LiteralString = """
 CREATE UNLOGGED TABLE old_orders AS
-SELECT n, gen_random_uuid()::text AS order_id, replace(gen_random_uuid()::text, '-', '') AS client_order_id
+SELECT n, gen_random_uuid()::text AS order_id,
+       lpad(to_hex(%(until)s::bigint - %(orders)s::bigint + n), 8, '0')
+         || substr(replace(gen_random_uuid()::text, '-', ''), 9) AS client_order_id
 FROM generate_series(1, %(orders)s::bigint) AS numbers (n)
 """
 _REPLACED: Mapping[str, LiteralString] = {
@@ -81,7 +83,10 @@ class Generator:
         bodies = list(pack_messages(json.dumps(fill) for _, fill in made))
         facts = [fact for body in bodies for fact in parse_message(body).fills]
         return Batch(
-            order_ids=[fill["order_id"] for _, fill in made],
+            order_ids=[
+                global_order_id(fill["venue"], fill["account"], fill["symbol"], fill["order_id"])
+                for _, fill in made
+            ],
             signals=[signal for signal, _ in made],
             facts=FactBatch(fills=facts),
             event=json.dumps({"Records": [_record(number, body) for number, body in enumerate(bodies)]}),
@@ -89,7 +94,7 @@ class Generator:
 
     def _order_id(self, ids: Ids) -> str:
         if ids == "increasing":
-            return f"binance:main:BTC-USD:{_FIRST_NUMBER + self._number}"
+            return str(_FIRST_NUMBER + self._number)
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def _order(self, ids: Ids) -> tuple[str, dict[str, Any]]:
@@ -113,7 +118,8 @@ class Generator:
             bot_id="sighook", client_order_id=key, snapshot_id=snapshot_id, signal=signal, received_at=at
         )
         fill = {
-            "schema": "linkage.v1", "type": "fill", "venue": "coinbase", "account": "main",
+            "schema": "linkage.v1", "type": "fill", "account": "main",
+            "venue": "binance" if ids == "increasing" else "coinbase",
             "symbol": "BTC-USD", "side": "buy", "client_order_id": key, "ingest_via": "stream",
             "order_id": self._order_id(ids),
             "fill_id": f"trade-{self._number}", "price": "43251.17", "quantity": "0.0125", "fee": "0.32",
@@ -151,7 +157,7 @@ def fill_with_old_orders(dsn: str, orders: int) -> None:
             they come after older numbers.
     """
     with psycopg.connect(dsn, autocommit=True) as superuser:
-        superuser.execute(_OLD_ORDERS, {"orders": orders})
+        superuser.execute(_OLD_ORDERS, {"orders": orders, "until": int(START.timestamp())})
         with ThreadPoolExecutor(len(_FILLED_TOGETHER)) as pool:
             list(pool.map(lambda tables: _fill(dsn, tables, orders), _FILLED_TOGETHER))
         superuser.execute("DROP TABLE old_orders")

@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from linkage.contracts.events import FillEvent
-from linkage.domain.keys import is_ours
+from linkage.domain.keys import has_our_form
 
 _REPEATED = (
     "schema", "venue", "account", "bot_id", "symbol", "side", "position_side", "origin", "ingest_via",
@@ -95,7 +96,7 @@ def plain_fill_fact(event: Any) -> str | None:
             key = _key(key)
             if key is None:
                 return None
-            ours = "true" if key[12:13] == "8" and len(key) == 32 and is_ours(key) else "false"
+            ours = "true" if key[12:13] == "8" and has_our_form(key) else "false"
             tail += f',"client_order_id":"{key}"'
         parent = get("parent_order_id")
         if parent is not None:
@@ -107,8 +108,8 @@ def plain_fill_fact(event: Any) -> str | None:
         if raw is not None:
             if type(raw) is not dict:
                 return None
-            text = json.dumps(raw, separators=(",", ":"), allow_nan=False)
-            if "\\u0000" in text:
+            text = to_json(raw).decode()
+            if "\\u0000" in text or "NaN" in text or "Infinity" in text:
                 return None
             tail += f',"raw":{text}'
     except (KeyError, TypeError, ValueError, AttributeError):

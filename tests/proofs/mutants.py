@@ -65,9 +65,9 @@ MUTANTS = (
         "latest snapshot wins",
         "01",
         LINKS,
-        (("s.meaning, s.snapshot_id,",
+        (("s.meaning, s.snapshot_id, s.buy_score,",
           "s.meaning, (SELECT snapshot_id FROM strategy_signals WHERE snapshot_id IS NOT NULL"
-          " ORDER BY recorded_at DESC, client_order_id DESC LIMIT 1) AS snapshot_id,"),),
+          " ORDER BY recorded_at DESC, client_order_id DESC LIMIT 1) AS snapshot_id, s.buy_score,"),),
     ),
     Mutant(
         "consume on first fill",

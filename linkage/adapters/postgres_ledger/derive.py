@@ -35,6 +35,11 @@ counted AS {materialized} (
   SELECT order_id, venue_order_id, bot_id, client_order_id, key_is_ours, parent_order_id, replaces_order_id,
          position_side, reduce_only, position_id, origin, ingest_via, executed_at
   FROM fill_receipts WHERE {within}
+), told AS {materialized} (
+  SELECT order_id, venue_order_id, bot_id, venue, account, client_order_id, key_is_ours, symbol, side,
+         position_side, reduce_only, position_id, parent_order_id, replaces_order_id, origin, ingest_via,
+         status, venue_status, order_type, trigger, size, created_at, updated_at
+  FROM order_events WHERE {within}
 ), measured AS (
   -- value is in the quote currency (for contracts: price times contracts), amount in the base currency or
   -- in contracts. A quantity given in quote units is turned round by its price.
@@ -96,8 +101,7 @@ counted AS {materialized} (
          """
     + _BITS
     + """ AS bits
-  FROM order_events
-  WHERE {within}
+  FROM told
   GROUP BY order_id
 ), named AS (
   -- The least key: ours first, then the earliest, then by text.
@@ -107,7 +111,7 @@ counted AS {materialized} (
     FROM received WHERE client_order_id IS NOT NULL
     UNION ALL
     SELECT order_id, client_order_id, key_is_ours, coalesce(updated_at, created_at)
-    FROM order_events WHERE {within} AND client_order_id IS NOT NULL
+    FROM told WHERE client_order_id IS NOT NULL
   ) keys
   ORDER BY order_id, key_is_ours DESC, at NULLS LAST, client_order_id
 ), cumulated AS (

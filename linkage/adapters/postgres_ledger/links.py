@@ -68,13 +68,14 @@ chain AS (
   -- Upward from each order, one elder at a time: what an order replaces, then its parent, then what was left
   -- aside on the way. A parent counts once the child's own order event is there.
   SELECT order_id AS root, symbol AS root_symbol, side AS root_side, trigger_type AS root_trigger,
-         origin AS root_origin, 0 AS step, false AS by_parent, '{}'::text[] COLLATE "C" AS aside,
-         order_id, venue, account, symbol, side, client_order_id, key_is_ours, bot_id, replaces_order_id,
-         parent_order_id, event_count, coalesce(placed_at, order_time) AS placed
+         origin AS root_origin, ctid AS root_row, 0 AS step, false AS by_parent,
+         '{}'::text[] COLLATE "C" AS aside, order_id, venue, account, symbol, side, client_order_id,
+         key_is_ours, bot_id, replaces_order_id, parent_order_id, event_count,
+         coalesce(placed_at, order_time) AS placed
   FROM trade_records
   WHERE {within}
   UNION ALL
-  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin, c.step + 1,
+  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin, c.root_row, c.step + 1,
          c.by_parent OR t.order_id IS DISTINCT FROM c.replaces_order_id, ahead.elders[next.place + 1:],
          t.order_id, t.venue, t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id,
          t.replaces_order_id, t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
@@ -95,12 +96,15 @@ chain AS (
     + _MOST_ELDERS
     + """
     AND (c.replaces_order_id IS NOT NULL OR c.parent_order_id IS NOT NULL OR c.aside <> '{}')
+), shared AS (
+  -- Keys of several orders: only these can have been used before.
+  SELECT client_order_id FROM {orders}
+  WHERE client_order_id IS NOT NULL GROUP BY client_order_id HAVING count(*) > 1
 ), paired AS (
-  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin,
+  SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin, c.root_row,
          c.step, c.by_parent, c.order_id, c.venue, c.account, c.placed, c.symbol,
-         c.side, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.buy_score, s.sell_score,
-         s.trigger_type, s.indicators_fired, s.indicator_breakdown, s.arm, s.origin, s.signalled_at,
-         s.price AS signal_price, s.symbol AS signal_symbol, s.side AS signal_side
+         c.side, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.signalled_at,
+         s.symbol AS signal_symbol, s.side AS signal_side, s.ctid AS signal_row
   FROM chain c
   JOIN {signals} s ON s.client_order_id = c.client_order_id
    AND CASE WHEN c.key_is_ours THEN s.key_is_ours
@@ -114,7 +118,7 @@ chain AS (
   SELECT paired.*,
          CASE WHEN signal_symbol <> symbol THEN 'symbol'
               WHEN signal_side <> side THEN 'side'
-              WHEN EXISTS (
+              WHEN client_order_id IN (SELECT client_order_id FROM shared) AND EXISTS (
                 SELECT FROM trade_records earlier
                 WHERE earlier.client_order_id = paired.client_order_id
                   AND earlier.venue = paired.venue AND earlier.account = paired.account
@@ -127,9 +131,8 @@ chain AS (
          END AS veto
   FROM paired
 ), judged AS (
-  SELECT DISTINCT ON (root) root AS order_id, step, bot_id, client_order_id, meaning, snapshot_id, buy_score,
-         sell_score, trigger_type, indicators_fired, indicator_breakdown, arm, origin, signalled_at,
-         signal_price, root_trigger, root_origin,
+  SELECT DISTINCT ON (root) root AS order_id, client_order_id, signal_row, root_trigger, root_origin,
+         root_row,
          CASE WHEN step = 0 THEN 'key' WHEN by_parent THEN 'parent' ELSE 'replaced' END AS method,
          CASE WHEN veto IS NOT NULL THEN veto
               WHEN fitting > 1 THEN 'ambiguous'
@@ -143,22 +146,30 @@ chain AS (
   ) counted
   ORDER BY root, step, veto NULLS FIRST, signalled_at, bot_id, meaning
 ), wanted AS (
-  -- What a venue triggered says itself what triggered it.
-  SELECT order_id, bot_id, client_order_id, meaning, snapshot_id, buy_score, sell_score,
+  -- The signal's row again, now that few are left. What a venue triggered says itself what triggered it.
+  SELECT order_id, s.bot_id, s.client_order_id, s.meaning, s.snapshot_id, s.buy_score, s.sell_score,
          CASE method WHEN 'parent' THEN (SELECT min(trigger) FROM order_events e
                                          WHERE e.order_id = judged.order_id)
-                     ELSE trigger_type END AS trigger_type,
-         indicators_fired, indicator_breakdown, arm,
-         CASE method WHEN 'parent' THEN NULL ELSE origin END AS origin,
-         signalled_at, signal_price, method, root_trigger, root_origin
-  FROM judged WHERE veto IS NULL
+                     ELSE s.trigger_type END AS trigger_type,
+         s.indicators_fired, s.indicator_breakdown, s.arm,
+         CASE method WHEN 'parent' THEN NULL ELSE s.origin END AS origin,
+         s.signalled_at, s.price AS signal_price, method, root_trigger, root_origin, root_row
+  FROM judged JOIN strategy_signals s ON s.ctid = judged.signal_row
+  WHERE veto IS NULL
 )"""
 )
 
 # An array of keys is looked up in an index whatever the planner believes of the table; a join may be turned
-# into a comparison with all of it.
+# into a comparison with all of it. The fence keeps the array out of a join's inner loop, where it would be
+# searched, and sorted, anew for each row.
 _SIGNALS_OF_CHAIN: LiteralString = """(
-    SELECT * FROM strategy_signals WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))
+    SELECT *, ctid FROM strategy_signals
+    WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))
+    OFFSET 0
+  )"""
+_ORDERS_OF_CHAIN: LiteralString = """(
+    SELECT client_order_id FROM trade_records
+    WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))
     OFFSET 0
   )"""
 
@@ -180,9 +191,17 @@ def resolved(*, everything: bool = False) -> LiteralString:
         everything: for all orders; else for those in the expression ``scope``, which has to come before.
     """
     if everything:
-        return _RESOLVED.replace("{within}", "true").replace("{signals}", "strategy_signals")
+        return (
+            _RESOLVED.replace("{within}", "true")
+            .replace("{signals}", "strategy_signals")
+            .replace("{orders}", "trade_records")
+        )
     within: LiteralString = "order_id = ANY ((SELECT ids FROM scope)::text[])"
-    return _RESOLVED.replace("{within}", within).replace("{signals}", _SIGNALS_OF_CHAIN)
+    return (
+        _RESOLVED.replace("{within}", within)
+        .replace("{signals}", _SIGNALS_OF_CHAIN)
+        .replace("{orders}", _ORDERS_OF_CHAIN)
+    )
 
 
 def _columns(prefix: LiteralString, names: tuple[LiteralString, ...] = COLUMNS) -> LiteralString:
@@ -223,9 +242,11 @@ RESOLVE: LiteralString = (
   WHERE p.order_id IS NULL OR ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})
 ), written AS (
   INSERT INTO trade_strategy_link ({_columns("")})
-  SELECT {_columns("")} FROM fresh ORDER BY order_id
-  ON CONFLICT (order_id) DO UPDATE
-  SET ({_columns("", COLUMNS[1:])}, linked_at) = ROW ({_columns("excluded.", COLUMNS[1:])}, clock_timestamp())
+  SELECT {_columns("")} FROM fresh WHERE NOT relinked ORDER BY order_id
+), rewritten AS (
+  UPDATE trade_strategy_link l
+  SET ({_columns("", COLUMNS[1:])}, linked_at) = ROW ({_columns("f.", COLUMNS[1:])}, clock_timestamp())
+  FROM fresh f WHERE f.relinked AND l.order_id = f.order_id
 ), barred AS MATERIALIZED (
   SELECT order_id, client_order_id, veto FROM judged WHERE veto IS NOT NULL
 ), lifted AS (
@@ -246,7 +267,7 @@ RESOLVE: LiteralString = (
       origin = coalesce(f.origin, t.origin),
       updated_at = clock_timestamp()
   FROM fresh f
-  WHERE f.simple AND f.method <> 'parent' AND t.order_id = f.order_id
+  WHERE f.simple AND f.method <> 'parent' AND t.ctid = f.root_row
     AND (f.trigger_type <> f.root_trigger OR f.root_trigger IS NULL AND f.trigger_type IS NOT NULL
          OR f.origin <> f.root_origin OR f.root_origin IS NULL AND f.origin IS NOT NULL)
 ), affected AS (

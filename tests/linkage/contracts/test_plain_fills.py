@@ -173,6 +173,11 @@ def test_what_venues_send_takes_the_short_cut(event: dict[str, Any]) -> None:
     assert json.loads(text) == by_model(event)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "a\x00b"])
+def test_what_the_ledger_cannot_keep_is_left_to_the_model(value: object) -> None:
+    assert plain_fill_fact(fill("90210", raw={"n": [value]})) is None
+
+
 def test_a_combination_that_the_model_refuses_is_refused_again_and_again() -> None:
     for _ in range(2):
         assert plain_fill_fact(fill("1", side="hold")) is None

@@ -37,7 +37,13 @@ def test_the_same_intent_has_the_same_key_so_a_retry_is_the_same_order() -> None
 
 
 def test_a_key_never_changes_between_releases() -> None:
-    assert make_client_order_id(INTENT) == "0b5f19c061058a83bff968172a9cbdb3"
+    assert make_client_order_id(INTENT) == "695735dc0b5f819c818416a0433115a0"
+
+
+def test_keys_sort_in_the_order_of_their_bars() -> None:
+    bars = [INTENT.bar_time + timedelta(seconds=7 * number) for number in range(200)]
+    keys = [make_client_order_id(dataclasses.replace(INTENT, bar_time=bar)) for bar in bars]
+    assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize(
