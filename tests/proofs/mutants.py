@@ -318,7 +318,7 @@ MUTANTS = (
         "a replaced order hands nothing on",
         "23",
         LINKS,
-        (("             c.replaces_order_id,\n             CASE", "             NULL,\n             CASE"),),
+        (("coalesce(c.replaces_order_id, counted.parent, c.aside[1])", "coalesce(counted.parent, c.aside[1])"),),
     ),
     Mutant(
         "a key may be used again",

@@ -76,26 +76,28 @@ chain AS (
   WHERE {within}
   UNION ALL
   SELECT c.root, c.root_symbol, c.root_side, c.root_trigger, c.root_origin, c.root_row, c.step + 1,
-         c.by_parent OR t.order_id IS DISTINCT FROM c.replaces_order_id, ahead.elders[next.place + 1:],
-         t.order_id, t.venue, t.account, t.symbol, t.side, t.client_order_id, t.key_is_ours, t.bot_id,
-         t.replaces_order_id, t.parent_order_id, t.event_count, coalesce(t.placed_at, t.order_time)
+         c.by_parent OR c.replaces_order_id IS NULL, next.aside, t.order_id, t.venue, t.account, t.symbol,
+         t.side, t.client_order_id, t.key_is_ours, t.bot_id, t.replaces_order_id, t.parent_order_id,
+         t.event_count, coalesce(t.placed_at, t.order_time)
   FROM chain c
   CROSS JOIN LATERAL (
-    SELECT array_remove(ARRAY[
-             c.replaces_order_id,
-             CASE WHEN c.event_count > 0 AND c.parent_order_id <> ALL (c.aside) THEN c.parent_order_id END
-           ], NULL) || c.aside AS elders
-  ) ahead
+    SELECT CASE WHEN c.event_count > 0 THEN c.parent_order_id END AS parent OFFSET 0
+  ) counted
   CROSS JOIN LATERAL (
-    SELECT elder, place FROM unnest(ahead.elders) WITH ORDINALITY AS each (elder, place)
-    WHERE elder <> c.root AND EXISTS (SELECT FROM trade_records WHERE order_id = elder)
-    ORDER BY place LIMIT 1
+    SELECT coalesce(c.replaces_order_id, counted.parent, c.aside[1]) AS elder,
+           CASE WHEN c.replaces_order_id IS NULL AND counted.parent IS NULL THEN c.aside[2:]
+                WHEN c.replaces_order_id IS NOT NULL AND counted.parent <> ALL (c.aside)
+                  THEN counted.parent || c.aside
+                ELSE c.aside END AS aside
   ) next
-  CROSS JOIN LATERAL (SELECT * FROM trade_records WHERE order_id = next.elder OFFSET 0) t
+  -- An elder of which nothing is known, or the order itself, leads to what was left aside.
+  LEFT JOIN LATERAL (
+    SELECT * FROM trade_records WHERE order_id = next.elder AND order_id <> c.root OFFSET 0
+  ) t ON true
   WHERE c.step < """
     + _MOST_ELDERS
     + """
-    AND (c.replaces_order_id IS NOT NULL OR c.parent_order_id IS NOT NULL OR c.aside <> '{}')
+    AND next.elder IS NOT NULL AND (t.order_id IS NOT NULL OR next.aside <> '{}')
 ), shared AS (
   -- Keys of several orders: only these can have been used before.
   SELECT client_order_id FROM {orders}
