@@ -637,7 +637,7 @@ ROWS: tuple[tuple[Site, Row], ...] = (
         Row("GetObject", read_candles, MarketUnavailableError),
     ),
     (
-        ("linkage/adapters/ssm_parameters.py", "SsmParameters.document", "get_parameter"),
+        ("linkage/adapters/ssm_parameters.py", "SsmParameters._stored", "get_parameter"),
         Row("GetParameter", read_parameters),
     ),
     ((BOOTSTRAP, "bring_up_schema", "get_secret_value"), Row("GetSecretValue", read_master, RAW)),
