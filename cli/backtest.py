@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.cloud import PROBLEM, CommandError, JsonOption
+from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from local.backtest.trials import keep_trial, read_trials, trials_file
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from local.backtest.trading import Told
 
 REFERENCE = "linkage.strategy.matrix:MATRIX"
+TOLD_AT_ONCE = 200
+"""Trials in one request; each is about a kilobyte."""
 
 
 def register(app: typer.Typer) -> None:
@@ -98,9 +100,19 @@ def backtest(
         raise typer.Exit(PROBLEM)
 
 
-def trials(as_json: JsonOption = False) -> None:
+def trials(
+    context: typer.Context,
+    tell: Annotated[
+        bool,
+        typer.Option("--tell", help="Let the stage's ledger know of them: its verdicts allow for them."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List every parameter set that was ever tried here."""
     found = read_trials(trials_file())
+    if tell:
+        _tell([each.document() for each in found], cloud_of(context), as_json=as_json)
+        return
     if as_json:
         print_json([each.document() for each in found])
         return
@@ -116,6 +128,16 @@ def trials(as_json: JsonOption = False) -> None:
     )  # fmt: skip
     sets = {each.params_hash for each in found}
     say(f"Parameter sets: {len(sets)}, in {len(found)} trials. They are kept in {trials_file()}")
+
+
+def _tell(told: Sequence[Mapping[str, Any]], cloud: Cloud, *, as_json: bool) -> None:
+    new = 0
+    for start in range(0, len(told), TOLD_AT_ONCE):
+        new += cloud.invoke("SweepFunction", {"trials": told[start : start + TOLD_AT_ONCE]})["new"]
+    if as_json:
+        print_json({"trials": len(told), "new": new})
+    else:
+        say(f"The ledger of {cloud.stage} knows all {len(told)} trials; {new} of them were new to it.")
 
 
 def _summarise(outcome: Outcome) -> None:

@@ -175,6 +175,14 @@ class TradeLedger(Protocol):
         """Mark an event of the quarantine as never to be taken, with the reason; False if it did not wait."""
         ...
 
+    def keep_trials(self, trials: Sequence[str]) -> int:
+        """Add parameter sets that were tried on candles of the past, as JSON; return how many were new.
+
+        Raises:
+            InvalidInputError: one of them is no trial; none was added.
+        """
+        ...
+
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, what it cannot look for included."""
         ...

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -81,10 +82,19 @@ def dismiss_quarantined(event: Event) -> dict[str, Any]:
     return {"dismissed": waited}
 
 
+def keep_trials(event: Event) -> dict[str, Any]:
+    """``{"trials": [trial, …]}``: know of parameter sets that were tried elsewhere."""
+    told = [json.dumps(trial) for trial in event["trials"]]
+    counts = {"trials": len(told), "new": collaborators.ports().ledger.keep_trials(told)}
+    collaborators.logger().info("Trials kept", extra=counts)
+    return counts
+
+
 REQUESTS: Mapping[str, Callable[[Event], dict[str, Any]]] = {
     "match_lots": lambda _event: {"lots": match_lots()},
     "relink_since": relink,
     "retry_quarantined": retry_quarantined,
     "dismiss_quarantined": dismiss_quarantined,
+    "trials": keep_trials,
 }
 """By the field that an event asks with. ``{"match_lots": true}`` asks for lots and nothing else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from functions.migrate.service import migrate
 from linkage.adapters.postgres_connection import LedgerConnection
@@ -24,13 +24,6 @@ from local.postgres import HOST, PostgresServer
 
 DATABASE = "linkage"
 PATIENT_SECONDS = 120.0
-_INSERT = """
-INSERT INTO trials (strategy, params_hash, config_hash, data_hash, period_start, period_end, label, result,
-                    tried_at)
-VALUES (%(strategy)s, %(params_hash)s, %(config_hash)s, %(data_hash)s, %(start)s, %(end)s, %(label)s,
-        %(result)s, %(tried_at)s)
-ON CONFLICT DO NOTHING
-"""
 
 
 @dataclass
@@ -71,9 +64,7 @@ class OwnLedger:
 
     def keep(self, trial: Trial) -> None:
         """Write a trial down, unless it is there."""
-        values = {**trial.key, "label": trial.label, "config_hash": trial.config_hash}
-        values |= {"result": Jsonb(dict(trial.result)), "tried_at": trial.tried_at}
-        self.recorder.run(lambda connection: connection.execute(_INSERT, values))
+        self.writing.keep_trials([json.dumps(trial.document())])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return what a query gives an operator."""

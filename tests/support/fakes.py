@@ -177,6 +177,7 @@ class FakeLedger:
     kept: list[KeptEvent] = field(default_factory=list)
     lots: LotsMatched = field(default_factory=LotsMatched)
     lots_since: datetime | None = None
+    trials: set[str] = field(default_factory=set)
 
     def __len__(self) -> int:
         return sum(len(batch) for batch in self.recorded)
@@ -221,6 +222,12 @@ class FakeLedger:
         waited = any(one.quarantine_id == quarantine_id for one in self.kept)
         self.settle(quarantine_id)
         return waited
+
+    def keep_trials(self, trials: Sequence[str]) -> int:
+        """See ``ports.TradeLedger``."""
+        before = len(self.trials)
+        self.trials.update(trials)
+        return len(self.trials) - before
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """See ``ports.TradeLedger``."""

@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from linkage.adapters.postgres_connection import Connection, LedgerConnection
 from linkage.adapters.postgres_ledger import derive, facts, links, rates, upkeep
+from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import (
     FactBatch,
     KeptEvent,
@@ -129,6 +130,16 @@ class PostgresLedger:
         parameters = [reason, quarantine_id]
         done = self.connection.run(lambda connection: connection.execute(upkeep.DISMISS, parameters))
         return done.rowcount == 1
+
+    def keep_trials(self, trials: Sequence[str]) -> int:
+        """Add trials; see ``ports.TradeLedger``."""
+        try:
+            done = self.connection.run(
+                lambda connection: connection.execute(upkeep.KEEP_TRIALS, [_array(trials)])
+            )
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise InvalidInputError(f"that is no trial: {error.diag.message_primary}", "trials") from error
+        return done.rowcount
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
         """Return those hot items whose facts are not in the ledger, in their order.

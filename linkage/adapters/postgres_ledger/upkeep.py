@@ -49,6 +49,16 @@ UPDATE quarantine SET resolved_at = clock_timestamp(), resolution = %s
 WHERE quarantine_id = %s AND resolved_at IS NULL
 """
 
+KEEP_TRIALS: LiteralString = """
+INSERT INTO trials (strategy, params_hash, config_hash, data_hash, period_start, period_end, label, result,
+                    tried_at)
+SELECT strategy, params_hash, config_hash, data_hash, "from", "to", label, result, tried_at
+FROM json_to_recordset(%s::json) AS trial (
+  strategy text, params_hash text, config_hash text, data_hash text, "from" timestamptz, "to" timestamptz,
+  label text, result jsonb, tried_at timestamptz)
+ON CONFLICT DO NOTHING
+"""
+
 MISSING: dict[str, LiteralString] = {
     "signal": """
 SELECT n FROM json_to_recordset(%s::json) AS f (n integer, bot_id text, client_order_id text, meaning text)

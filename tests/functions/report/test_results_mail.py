@@ -91,7 +91,8 @@ def test_both_parts_tell_what_trades_came_to(rich: RenderedReport, form: str) ->
         "rsi.oversold 30 → 25; score_buy 2.5 → 3.5", "cooldown 31, max_orders 17",
         "20 of them with a later price, at which each would have made −0.21 %",
         "slippage median 0.04 %, worst 0.51 %", "The market +2.1 %", "Cannot say yet (needs about 190 more)",
-        "+0.31 % (−1.40 % to +2.02 %)", "will be left of it: +0.04 %", "23 parameter sets ever tried",
+        "+0.31 % (−1.40 % to +2.02 %)", "will be left of it: +0.04 %",
+        "23 parameter sets known to this ledger",
         "+41.20 USD closed · −3.15 USD open (2 lots)", "Net P&L +41.20 USD",
     ):  # fmt: skip
         assert fact in told
