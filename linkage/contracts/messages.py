@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE, FillEvent, fact_text
 from linkage.contracts.plain_fills import plain_fill_fact
+from linkage.contracts.validation import first_problem
 
 _NUL = "\\u0000"
 MAX_MESSAGE_BYTES = 120_000
@@ -101,9 +102,9 @@ def _add(parsed: ParsedMessage, element: Any) -> None:
         event = EVENT.validate_json(text)
         (parsed.fills if isinstance(event, FillEvent) else parsed.order_events).append(fact_text(event))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"] if part not in ("fill", "order"))
-        parsed.bad.append(BadEvent(first["msg"], text, path))
+        place, reason = first_problem(error)
+        path = ".".join(part for part in place.split(".") if part not in ("fill", "order"))
+        parsed.bad.append(BadEvent(reason, text, path))
     except ValueError as error:
         parsed.bad.append(BadEvent(str(error), text))
 

@@ -24,9 +24,16 @@ def validated(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    message = str(first["msg"]).removeprefix("Value error, ")
-    field = ".".join(str(part) for part in first["loc"])
+        field, message = first_problem(error)
     # A rule over several fields has no place of its own; its sentence begins with the one that is missing.
     about = _ABOUT_A_FIELD.match(message)
     raise InvalidInputError(message, field or (about[1] if about else ""))
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Return the first field that does not fit, with dots, and what is wrong with it, without its value."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return field, "there is no such field"
+    return field, str(first["msg"]).removeprefix("Value error, ")

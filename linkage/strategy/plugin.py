@@ -31,6 +31,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import to_jsonable_python
 
+from linkage.contracts.validation import first_problem
 from linkage.domain.canonical import canonical_json, normalise_decimal
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.snapshots import Snapshot, make_snapshot
@@ -196,7 +197,7 @@ class Strategy(Generic[P]):
         try:
             model()
         except ValidationError as error:
-            path, message = _first(error)
+            path, message = first_problem(error)
             raise _wrong(f"the parameters of {self.name} have no valid defaults: {path}: {message}") from None
 
     def parse(self, document: str) -> P:
@@ -214,7 +215,7 @@ class Strategy(Generic[P]):
             # Strict: "35" is not 35. Through JSON, because there a list is a tuple and 2.5 an exact decimal.
             return self.parameters.model_validate_json(json.dumps(values, default=str), strict=True)
         except ValidationError as error:
-            path, message = _first(error)
+            path, message = first_problem(error)
             raise ConfigurationError(f"{path or 'parameters'}: {message}", field=path) from None
 
     def describe(self, parameters: P, *, symbols: str) -> dict[str, Any]:
@@ -242,7 +243,7 @@ class Strategy(Generic[P]):
         try:
             return self.parameters.model_validate_json(canonical_json(known))
         except ValidationError as error:
-            path, message = _first(error)
+            path, message = first_problem(error)
             raise ConfigurationError(f"{path}: {message}", field=path) from None
 
     def recompute(
@@ -442,11 +443,6 @@ def _package_files(root: Path) -> list[Path]:
     return sorted(
         path for path in found if not any(part.startswith((".", "__pycache__")) for part in path.parts)
     )
-
-
-def _first(error: ValidationError) -> tuple[str, str]:
-    first = error.errors(include_url=False)[0]
-    return ".".join(str(part) for part in first["loc"]), str(first["msg"])
 
 
 def _wrong(message: str) -> ConfigurationError:

@@ -176,7 +176,7 @@ def test_while_the_document_is_bad_the_last_good_one_is_shown_and_the_exit_code_
     result = run(cloud, "params", "show", "--json")
     assert result.exit_code == 1
     shown = json.loads(result.stdout.split("\nThe document")[0])
-    assert shown["problem"].startswith("rsi_bye")
+    assert shown["problem"] == "rsi_bye: there is no such field"
     assert shown["arms"]["main"]["parameters"]["rsi_buy"] == "31"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.report.handler import SendReportEvent
+from functions.report.request import SendReportEvent
 from infra.cdk.bundling import ROOT
 from infra.cdk.stages import REPORTS, Stage, StageError, load_stage
 from tests.infra.assembly import Assembly
