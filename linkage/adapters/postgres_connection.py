@@ -42,15 +42,20 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         """Wait for the server, until the deadline at most."""
         self.round_trips += 1
         if self.deadline is not None:
-            remaining = max(0.0, self.deadline - time.monotonic())
+            remaining = self.deadline - time.monotonic()
+            if remaining <= 0:
+                raise self._given_up()
             timeout = remaining if timeout is None else min(timeout, remaining)
         try:
             return super().wait(gen, interval, timeout)
         except errors.OperationalError as error:
             if self.deadline is not None and time.monotonic() >= self.deadline:
-                self.close()
-                raise DeadlineExceededError("PostgreSQL did not answer in time") from error
+                raise self._given_up() from error
             raise
+
+    def _given_up(self) -> DeadlineExceededError:
+        self.close()
+        return DeadlineExceededError("PostgreSQL did not answer in time")
 
 
 class LedgerConnection:
