@@ -7,12 +7,12 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from functions.report import service
 from functions.report.settings import SendReportSettings
 from linkage.contracts.performance import By
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import first_problem
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.facts import Window
 
@@ -51,7 +51,11 @@ def parsed(event: Mapping[str, Any]) -> SendReportEvent:
     Raises:
         InvalidInputError: it makes no sense; names the field.
     """
-    asked = validated(SendReportEvent, dict(event))
+    try:
+        asked = SendReportEvent.model_validate(dict(event))
+    except ValidationError as error:
+        field, message = first_problem(error)
+        raise InvalidInputError(f"{field}: {message}", field) from None
     if (asked.start is None) != (asked.end is None):
         raise InvalidInputError("start and end go together", "end" if asked.end is None else "start")
     return asked
