@@ -34,7 +34,7 @@ $(PREPARED): $(wildcard requirements/*.txt) infra/cdk/bundling.py local/deploy.p
 setup: $(READY) $(EMULATOR) $(PREPARED) ## Create the environments
 
 demo: setup ## Deploy to a local cloud, replay a market, link every trade (CANDLES=dir, EXCHANGE=name, KEEP=1)
-	@$(BIN)/python -m local.demo $(if $(CANDLES),--candles $(CANDLES)) $(if $(EXCHANGE),--exchange $(EXCHANGE)) $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo $(if $(CANDLES),--candles $(CANDLES)) $(if $(EXCHANGE),--exchange $(EXCHANGE)) $(if $(KEEP),--keep)
 
 # A file's tests stay on one worker, so that what they share is set up once; each worker has a PostgreSQL.
 test: setup ## Run every test

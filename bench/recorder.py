@@ -35,11 +35,11 @@ from bench._orders import TABLES, Batch, Generator, Ids, fill_with_old_orders
 from bench._orm import OrmRecorder
 from bench._trips import round_trips_of
 from functions.migrate.service import migrate
-from functions.recorder import collaborators, handler
+from functions.recorder import dependencies, handler
 from functions.recorder.service import Ports
 from functions.recorder.settings import RecorderSettings
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
 from linkage.domain.facts import FactBatch
 from linkage.runtime.observability import SystemClock
 from linkage.runtime.settings import DatabaseSettings
@@ -109,12 +109,12 @@ class Ledger:
         nothing: Any = SignalsAreAllThere()
         settings = RecorderSettings.model_validate({**self._settings, "table_name": "none"})
         ports = Ports(self.ledger, nothing, nothing, SystemClock())
-        collaborators.forget()
+        dependencies.forget()
         with (
             Path(os.devnull).open("w") as away,
-            mock.patch.object(collaborators, "settings", return_value=settings),
-            mock.patch.object(collaborators, "ports", return_value=ports),
-            mock.patch.object(collaborators, "connection", return_value=self.connection),
+            mock.patch.object(dependencies, "settings", return_value=settings),
+            mock.patch.object(dependencies, "ports", return_value=ports),
+            mock.patch.object(dependencies, "connection", return_value=self.connection),
         ):
 
             def handle(text: str) -> str:
@@ -122,8 +122,8 @@ class Ledger:
                     return json.dumps(handler.record_fills(json.loads(text), None))
 
             yield handle
-        collaborators.logger.cache_clear()
-        collaborators.metrics.cache_clear()
+        dependencies.logger.cache_clear()
+        dependencies.metrics.cache_clear()
 
     def archive(self, batch: Batch) -> None:
         """Let the signals of a batch be there before its fills."""

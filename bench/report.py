@@ -24,10 +24,10 @@ from psycopg.rows import dict_row
 
 from bench._history import make_history
 from functions.migrate.service import migrate
-from linkage.adapters import postgres_report, postgres_results
-from linkage.adapters.postgres_connection import Connection, LedgerConnection
-from linkage.adapters.postgres_ledger import rates
-from linkage.adapters.postgres_reader import PostgresLedgerReader
+from linkage.adapters.postgres.connection import Connection, LedgerConnection
+from linkage.adapters.postgres.ledger import rates
+from linkage.adapters.postgres.read import report, results
+from linkage.adapters.postgres.read.reader import PostgresLedgerReader
 from linkage.domain.facts import Window
 from linkage.runtime.settings import DatabaseSettings
 from local.postgres import HOST, PostgresServer
@@ -116,7 +116,7 @@ def connected(server: PostgresServer, name: str, role: str) -> LedgerConnection:
 
 
 def _each_query(connection: Connection, rounds: int) -> dict[str, float]:
-    values = {**postgres_report._values(WINDOW), **postgres_results._LIMITS}
+    values = {**report._values(WINDOW), **results._LIMITS}
     times = {}
     for name, query in _queries().items():
         cursor = connection.cursor(row_factory=dict_row)
@@ -129,20 +129,20 @@ def _each_query(connection: Connection, rounds: int) -> dict[str, float]:
 
 
 def _queries() -> Mapping[str, LiteralString]:
-    of_window = postgres_report._in_window
+    of_window = report._in_window
     return {
         "window_scan_ms": _SCAN,
-        "rate_6h_ms": postgres_report.RATES,
-        "rate_order_by_order_ms": of_window(counts=postgres_report._COUNTS),
-        "signals_ms": of_window(signals=postgres_report._SIGNALS),
-        "window_parts_ms": postgres_report._REPORT_QUERY,
-        "beside_ms": postgres_report._BESIDE,
-        "late_orders_ms": postgres_report._LATE_ORDERS,
-        "closed_episodes_ms": postgres_results._CLOSED,
-        "open_positions_ms": postgres_results._OPEN,
-        "lots_ms": postgres_results._LOTS,
-        "unmatched_ms": postgres_results._UNMATCHED,
-        "late_lots_ms": postgres_results._LATE,
+        "rate_6h_ms": report.RATES,
+        "rate_order_by_order_ms": of_window(counts=report._COUNTS),
+        "signals_ms": of_window(signals=report._SIGNALS),
+        "window_parts_ms": report._REPORT_QUERY,
+        "beside_ms": report._BESIDE,
+        "late_orders_ms": report._LATE_ORDERS,
+        "closed_episodes_ms": results._CLOSED,
+        "open_positions_ms": results._OPEN,
+        "lots_ms": results._LOTS,
+        "unmatched_ms": results._UNMATCHED,
+        "late_lots_ms": results._LATE,
     }
 
 

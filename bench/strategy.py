@@ -23,15 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from linkage.ports import Candles
-from linkage.strategy import indicators
-from linkage.strategy.engine import decide
-from linkage.strategy.indicators import Floats
-from linkage.strategy.parameters import Parameters
-from linkage.strategy.scoring import Reading, Readings, read_indicators
-from linkage.strategy.series import walk
+from linkage.ports.market import Candles
+from linkage.strategy.arrays import Floats
 from linkage.strategy.state import StrategyState
 from linkage.strategy.window import rows_in_order, select_window
+from strategies.matrix import indicators
+from strategies.matrix.engine import decide
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.scoring import Reading, Readings, read_indicators
+from strategies.matrix.series import walk
 
 OUT = Path(__file__).resolve().parents[1] / "out" / "bench" / "strategy.json"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -42,9 +42,9 @@ WALK_BARS = 300
 HANDLER = "import functions.sighook.handler"
 READY = (
     f"{HANDLER}\n"
-    "from linkage.adapters.markets import market_from\n"
+    "from linkage.adapters.markets.selection import market_from\n"
     "from linkage.strategy.plugin import load_strategy\n"
-    "load_strategy('linkage.strategy.matrix:MATRIX')\n"
+    "load_strategy('strategies.matrix.strategy:MATRIX')\n"
     "market_from('simulation:1')"
 )
 """The handler and what the first event imports besides, by the names in the settings."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local.backtest.run import Outcome
     from local.backtest.trading import Told
 
-REFERENCE = "linkage.strategy.matrix:MATRIX"
+REFERENCE = "strategies.matrix.strategy:MATRIX"
 TOLD_AT_ONCE = 200
 """Trials in one request; each is about a kilobyte."""
 

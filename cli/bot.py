@@ -15,7 +15,7 @@ import typer
 from cli.bot_instructions import instructions
 from cli.cloud import Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
 from linkage.contracts.validation import validated
 from linkage.domain.errors import ConfigurationError

@@ -19,7 +19,7 @@ import typer
 
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
-from linkage.adapters.sqs_events import MAX_ENTRIES, SqsEventQueue
+from linkage.adapters.aws.sqs_events import MAX_ENTRIES, SqsEventQueue
 from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
 from linkage.contracts.messages import MAX_MESSAGE_BYTES, pack_messages, parse_message
 from linkage.contracts.validation import validated

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from functions.sighook.settings import REFERENCE_STRATEGY
-from linkage.adapters.dynamodb_state import DynamoStateStore
-from linkage.adapters.ssm_parameters import SsmParameters
+from linkage.adapters.aws.ssm_parameters import SsmParameters
+from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.contracts.state import RunState
 from linkage.domain.changes import changes_between
 from linkage.domain.errors import ConfigurationError

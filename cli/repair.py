@@ -11,7 +11,7 @@ import typer
 
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
-from linkage.adapters.sqs_events import SqsDeadLetters, queue_depth
+from linkage.adapters.aws.sqs_events import SqsDeadLetters, queue_depth
 from linkage.domain.times import iso_utc
 
 PART_SECONDS = 320

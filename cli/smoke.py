@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage import __version__
-from linkage.adapters.sqs_events import queue_depth
+from linkage.adapters.aws.sqs_events import queue_depth
 from linkage.domain.errors import LinkageError
 from linkage.domain.times import iso_utc
 from linkage.runtime.settings import variable_name

@@ -10,7 +10,7 @@ import typer
 
 from cli.cloud import Cloud, JsonOption, cloud_of
 from cli.output import print_json
-from linkage.adapters.dynamodb_signals import DynamoSwitchboard
+from linkage.adapters.dynamodb.signals import DynamoSwitchboard
 from linkage.contracts.signals import SwitchRecord
 
 app = typer.Typer(help="Turn linking off and on; trades are recorded all the same.", no_args_is_help=True)

@@ -18,7 +18,7 @@ LONGEST_FIRST = ("e2e", "proofs", "infra", "scenarios")
 
 def pytest_report_header() -> list[str]:
     """Say what is not collected here, and why."""
-    from tests.linkage.strategy.conftest import REAL_CANDLES
+    from tests.strategies.matrix.conftest import REAL_CANDLES
     from tests.support.browser import find_browser
 
     left_out = []

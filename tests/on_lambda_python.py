@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.cdk.bundling import LAMBDA_PYTHON, ROOT, find_python
 
 ENVIRONMENT = ROOT / ".venv-lambda"
-UNIT_TESTS = ("tests/functions", "tests/linkage", "--ignore=tests/linkage/adapters")
+UNIT_TESTS = ("tests/functions", "tests/strategies", "tests/linkage", "--ignore=tests/linkage/adapters")
 
 
 def main() -> int:

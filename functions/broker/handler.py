@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from functions.broker import collaborators, service
+from functions.broker import dependencies, service
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.times import parse_utc
 
@@ -18,9 +18,9 @@ def take_signals(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         for record in event["Records"]
         if record["eventName"] != "REMOVE"
     ]
-    taken = service.take_signals(images, collaborators.venue(), collaborators.ports())
+    taken = service.take_signals(images, dependencies.venue(), dependencies.ports())
     if taken.accepted or taken.repeated:
-        collaborators.logger().info("Paper orders taken", extra=asdict(taken))
+        dependencies.logger().info("Paper orders taken", extra=asdict(taken))
     return {"batchItemFailures": []}
 
 
@@ -35,8 +35,8 @@ def execute_orders(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         scheduled_at = parse_utc(str(event["scheduled_time"]))
     except (KeyError, ValueError):
         raise InvalidInputError("scheduled_time has to be ISO 8601 with a zone", "scheduled_time") from None
-    executed = service.execute_orders(scheduled_at, collaborators.venue(), collaborators.ports())
+    executed = service.execute_orders(scheduled_at, dependencies.venue(), dependencies.ports())
     reply = asdict(executed)
     if executed.books:
-        collaborators.logger().info("Paper orders executed", extra=reply)
+        dependencies.logger().info("Paper orders executed", extra=reply)
     return reply

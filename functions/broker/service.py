@@ -21,7 +21,10 @@ from linkage.contracts.paper import BOOK, BOOK_PREFIX, ORDER_PREFIX, PaperReques
 from linkage.domain.ids import FIRST_PARTY_BOT
 from linkage.domain.paper import COST_WINDOW, Bar, Book, PaperOrder, Report, Rules, chance
 from linkage.domain.paper_venue import play
-from linkage.ports import Candles, Clock, EventQueue, MarketData, PaperStore
+from linkage.ports.clock import Clock
+from linkage.ports.market import Candles, MarketData
+from linkage.ports.paper import PaperStore
+from linkage.ports.queue import EventQueue
 
 MAX_BARS = 2000
 

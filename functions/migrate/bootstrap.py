@@ -13,11 +13,11 @@ from secrets import token_bytes
 from typing import Any
 
 from functions.migrate.settings import BootstrapSettings
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
 from linkage.domain.errors import ConfigurationError, LedgerUnavailableError
 from linkage.domain.ids import FIRST_PARTY_BOT
-from linkage.ports import Clock
+from linkage.ports.clock import Clock
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock, make_logger
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from functions.migrate import service
 from functions.migrate.settings import MigrateSettings
-from linkage.adapters.postgres_connection import connect
+from linkage.adapters.postgres.connection import connect
 from linkage.domain.errors import InvalidInputError
 from linkage.runtime.observability import make_logger
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from functions.recorder import collaborators, service
-from functions.recorder.deliveries import outcome_of, tell
-from functions.recorder.operator_requests import REQUESTS, match_lots
+from functions.recorder import dependencies, service
+from functions.recorder.batch_isolation import outcome_of, tell
+from functions.recorder.operations import REQUESTS, match_lots
 from functions.recorder.service import Message, StreamRecord
 from linkage.runtime.observability import emit_counts
 
@@ -17,7 +17,7 @@ Event = Mapping[str, Any]
 def record_fills(event: Event, _context: object) -> dict[str, Any]:
     """Record the fills and order events of an SQS batch; reply with the messages that have to come again."""
     messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
-    ports = collaborators.ports()
+    ports = dependencies.ports()
     outcome, failed = outcome_of(messages, lambda batch: service.record_fills(batch, ports))
     tell(outcome, fills=True)
     return _reply(message.message_id for message in failed)
@@ -30,7 +30,7 @@ def archive_signals(event: Event, _context: object) -> dict[str, Any]:
         for record in event["Records"]
         if record["eventName"] != "REMOVE"
     ]
-    ports = collaborators.ports()
+    ports = dependencies.ports()
     outcome, failed = outcome_of(
         records,
         lambda batch: service.archive(batch, ports),
@@ -45,18 +45,18 @@ def sweep(event: Event, _context: object) -> dict[str, Any]:
     for field, request in REQUESTS.items():
         if field in event:
             return request(event)
-    swept = service.sweep(collaborators.settings().sweep_hours, collaborators.ports())
+    swept = service.sweep(dependencies.settings().sweep_hours, dependencies.ports())
     tell(swept.outcome, OldestUnarchivedSeconds=swept.oldest_unarchived_seconds)
     reply = {"archived": swept.archived, "linked": len(swept.outcome.made)}
-    collaborators.logger().info("Ledger swept", extra=reply)
+    dependencies.logger().info("Ledger swept", extra=reply)
     return {**reply, "lots": match_lots()}
 
 
 def maintain(_event: Event, _context: object) -> dict[str, Any]:
     """Do the ledger's periodic chores and publish what the alarms read."""
-    health = service.maintain(collaborators.ports())
-    emit_counts(collaborators.metrics(), service.health_metrics(health))
-    collaborators.logger().info("Ledger maintained", extra={"dispositions": health.counts})
+    health = service.maintain(dependencies.ports())
+    emit_counts(dependencies.metrics(), service.health_metrics(health))
+    dependencies.logger().info("Ledger maintained", extra={"dispositions": health.counts})
     return {"dispositions": health.counts, "quarantined": health.quarantined}
 
 

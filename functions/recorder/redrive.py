@@ -8,8 +8,8 @@ from typing import Any
 
 from functions.recorder import repair
 from functions.recorder.settings import RedriveSettings
-from linkage.adapters.lambda_ledger import LambdaLedgerReader
-from linkage.adapters.sqs_events import SqsDeadLetters
+from linkage.adapters.aws.ledger_client import LambdaLedgerReader
+from linkage.adapters.aws.sqs_events import SqsDeadLetters
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock, make_logger
 

@@ -19,7 +19,9 @@ from linkage.contracts.messages import BadEvent, parse_message
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import FactBatch, KeptEvent, QuarantinedEvent, RecordedOrder, Window
 from linkage.domain.ids import OrderId
-from linkage.ports import Clock, DeadLetters, LedgerReader
+from linkage.ports.clock import Clock
+from linkage.ports.queue import DeadLetters
+from linkage.ports.reader import LedgerReader
 
 RELINK_ORDERS = 10_000
 RETRY_EVENTS = 200

@@ -31,7 +31,10 @@ from linkage.domain.facts import (
     Window,
 )
 from linkage.domain.ids import OrderId
-from linkage.ports import Clock, HotItem, SignalStore, Switchboard, TradeLedger
+from linkage.ports.clock import Clock
+from linkage.ports.ledger import TradeLedger
+from linkage.ports.store import HotItem, SignalStore
+from linkage.ports.switch import Switchboard
 
 SWEEP_CHUNK = 500
 BACKLOG_LIMIT = 5_000

@@ -10,11 +10,11 @@ from functions.report import service
 from functions.report.rendering.pictures import encoded
 from functions.report.request import parsed, request_of, zone_of
 from functions.report.settings import SendReportSettings
-from linkage.adapters.dynamodb_reports import DynamoReportClaims
-from linkage.adapters.dynamodb_state import DynamoStateStore
-from linkage.adapters.lambda_ledger import LambdaLedgerReader
-from linkage.adapters.ses_mailer import SesMailer
-from linkage.adapters.sqs_events import queue_depth
+from linkage.adapters.aws.ledger_client import LambdaLedgerReader
+from linkage.adapters.aws.ses_mailer import SesMailer
+from linkage.adapters.aws.sqs_events import queue_depth
+from linkage.adapters.dynamodb.reports import DynamoReportClaims
+from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.domain.errors import DeliveryError
 from linkage.runtime import aws
 from linkage.runtime.observability import SystemClock, emit_counts, make_logger, make_metrics

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from functions.report.settings import QueryLedgerSettings
-from linkage.adapters.postgres_queries import PostgresQueries, QueryFailedError
+from linkage.adapters.postgres.read.queries import PostgresQueries, QueryFailedError
 from linkage.runtime.observability import make_logger
 
 SERVICE = "query_ledger"

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from functions.report.settings import ReadLedgerSettings
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_reader import PostgresLedgerReader
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.read.reader import PostgresLedgerReader
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
 from linkage.domain.times import parse_utc

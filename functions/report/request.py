@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from functions.report import service
 from functions.report.settings import SendReportSettings
 from linkage.contracts.performance import By
-from linkage.contracts.validation import first_problem
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.facts import Window
+from linkage.domain.problems import first_problem
 
 
 class SendReportEvent(BaseModel):

@@ -14,7 +14,10 @@ from linkage.contracts.performance import By
 from linkage.contracts.report import ReportDocument
 from linkage.domain.errors import DeliveryError, NotSentError, StateChangedError
 from linkage.domain.facts import Window
-from linkage.ports import Clock, LedgerReader, Mailer, MailMessage, ReportClaims, ReportPeriod, StateStore
+from linkage.ports.clock import Clock
+from linkage.ports.mail import Mailer, MailMessage, ReportClaims, ReportPeriod
+from linkage.ports.reader import LedgerReader
+from linkage.ports.state import StateStore
 
 SCHEDULED = "linkage"
 ON_DEMAND = "on-demand"

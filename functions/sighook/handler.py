@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.sighook import collaborators, service
+from functions.sighook import dependencies, service
 from linkage.domain.errors import InvalidInputError, RefusedError
 from linkage.domain.times import iso_utc, parse_utc
 from linkage.runtime.observability import emit_counts
@@ -23,14 +23,14 @@ def run_strategy(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         scheduled_at = parse_utc(str(event["scheduled_time"]))
     except (KeyError, ValueError):
         raise InvalidInputError("scheduled_time has to be ISO 8601 with a zone", "scheduled_time") from None
-    outcome = service.run(scheduled_at, collaborators.deployment(), collaborators.ports())
+    outcome = service.run(scheduled_at, dependencies.deployment(), dependencies.ports())
     if isinstance(outcome, service.NotRun):
         fields = {
             "scheduled_at": iso_utc(scheduled_at),
             "reason": outcome.reason,
             "lateness_seconds": round(outcome.lateness_seconds, 1),
         }
-        collaborators.logger().warning("Run skipped", extra=fields)
+        dependencies.logger().warning("Run skipped", extra=fields)
         return {"run": "skipped", **fields}
     reply = _tell(outcome, iso_utc(scheduled_at))
     refused = [one for one in outcome.posted if one.outcome == "refused"]
@@ -40,7 +40,7 @@ def run_strategy(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
-    log = collaborators.logger()
+    log = dependencies.logger()
     if run.invalid_parameters is not None:
         problem = run.invalid_parameters
         log.error("Parameters refused", extra={"field": problem.field, "reason": problem.message})
@@ -71,7 +71,7 @@ def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
     }
     if run.invalid_parameters is not None:
         counts["ParametersInvalid"] = 1
-    emit_counts(collaborators.metrics(), counts)
+    emit_counts(dependencies.metrics(), counts)
     return reply
 
 

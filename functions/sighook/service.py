@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from functions.sighook.run_state import state_to_store, strategy_state
 from linkage.contracts.signals import RunRecord, Signal, SnapshotDescription
 from linkage.contracts.state import RunState
 from linkage.domain.canonical import canonical
@@ -33,7 +34,12 @@ from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.domain.snapshots import MAIN_ARM, Snapshot, make_run_id
 from linkage.domain.times import iso_utc
 from linkage.domain.universe import parse_universe
-from linkage.ports import Candles, Clock, MarketData, ParameterSource, SignalSink, SignalStore, StateStore
+from linkage.ports.clock import Clock
+from linkage.ports.market import Candles, MarketData
+from linkage.ports.parameters import ParameterSource
+from linkage.ports.sink import SignalSink
+from linkage.ports.state import StateStore
+from linkage.ports.store import SignalStore
 from linkage.strategy.arms import Arm, candles_of, choose_arm, default_arms, parse_arms
 from linkage.strategy.plugin import Decided, Decision, Strategy, last_close, sent_signals
 from linkage.strategy.state import StrategyState
@@ -227,7 +233,7 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
         if snapshot.snapshot_id not in kept.published:
             _publish_snapshot(snapshot, ports)
 
-    before = kept.strategy_state()
+    before = strategy_state(kept)
     candles = ports.market.candles(
         universe.symbols or ports.market.symbols(),
         as_of=closed,
@@ -524,7 +530,7 @@ def _begin(
 
 def _save(state: StrategyState, run: _Remembered, ports: Ports) -> None:
     """Keep what a run came to. Of two that are the same run, one that came to its end has the last word."""
-    kept = RunState.of(
+    kept = state_to_store(
         state,
         attempted_at=run.closed,
         document=run.document,

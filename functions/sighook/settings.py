@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from linkage.runtime.settings import Settings
 
-REFERENCE_STRATEGY = "linkage.strategy.matrix:MATRIX"
+REFERENCE_STRATEGY = "strategies.matrix.strategy:MATRIX"
 
 
 class SighookSettings(Settings):

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from functions.webhook import collaborators, service
+from functions.webhook import dependencies, service
 from functions.webhook.http import check_content, problem_of, problem_reply, request_of
 from functions.webhook.routes import HEALTH, Reply, health, route_of
 from linkage.domain.errors import LinkageError
@@ -23,7 +23,7 @@ def receive(event: Mapping[str, Any], _context: object) -> Reply:
             return health(request)
         place, use_case, limit = route_of(request)
         check_content(request, limit=limit)
-        sender = service.identify(request.headers, request.body, collaborators.ports())
+        sender = service.identify(request.headers, request.body, dependencies.ports())
         bot_id = sender.bot_id
         return use_case(request, sender, parse_json(request.body))
     except Exception as error:  # noqa: BLE001 - the edge: what gets past here is an answer without a reason
@@ -45,8 +45,8 @@ def _refuse(error: Exception, place: str, bot_id: str) -> Reply:
     if problem.status >= 500:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         fields["raised_at"] = f"{frame.name}:{frame.lineno}"
-        collaborators.logger().error("Request failed", extra=fields)
+        dependencies.logger().error("Request failed", extra=fields)
     else:
-        collaborators.logger().warning("Request refused", extra=fields)
-        emit_counts(collaborators.metrics(), {"RequestsRefused": 1})
+        dependencies.logger().warning("Request refused", extra=fields)
+        emit_counts(dependencies.metrics(), {"RequestsRefused": 1})
     return problem_reply(problem)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from functions.webhook import collaborators, service
+from functions.webhook import dependencies, service
 from functions.webhook.http import (
     FORWARD_PROBLEMS,
     HttpError,
@@ -52,13 +52,13 @@ def route_of(request: Request) -> tuple[str, UseCase, int]:
 def health(request: Request) -> Reply:
     """Say that the function answers, and which version it is."""
     _allow("GET", request)
-    stage = collaborators.settings().stage
+    stage = dependencies.settings().stage
     return json_reply(200, {"status": "ok", "stage": stage, "version": __version__})
 
 
 def _signal(request: Request, sender: Sender, document: Any) -> Reply:
     taken = service.take_signal(
-        document, sender, collaborators.ports(), body=request.body, headers=request.headers
+        document, sender, dependencies.ports(), body=request.body, headers=request.headers
     )
     snapshot_id = None if taken.snapshot_id is None else str(taken.snapshot_id)
     told = {
@@ -73,7 +73,7 @@ def _signal(request: Request, sender: Sender, document: Any) -> Reply:
 
 
 def _tell(taken: service.SignalTaken, told: Mapping[str, Any]) -> None:
-    log = collaborators.logger()
+    log = dependencies.logger()
     fields = {
         **told,
         "correlation_id": taken.client_order_id,
@@ -87,28 +87,28 @@ def _tell(taken: service.SignalTaken, told: Mapping[str, Any]) -> None:
     if taken.forward in FORWARD_PROBLEMS:
         log.warning("Forward failed", extra=fields)
         counts["ForwardsFailed"] = 1
-    emit_counts(collaborators.metrics(), counts)
+    emit_counts(dependencies.metrics(), counts)
 
 
 def _orders(_request: Request, sender: Sender, document: Any) -> Reply:
-    return _events(service.take_events(document, sender, collaborators.ports(), default_type="order"))
+    return _events(service.take_events(document, sender, dependencies.ports(), default_type="order"))
 
 
 def _fills(_request: Request, sender: Sender, document: Any) -> Reply:
-    return _events(service.take_events(document, sender, collaborators.ports(), default_type="fill"))
+    return _events(service.take_events(document, sender, dependencies.ports(), default_type="fill"))
 
 
 def _events(taken: service.EventsTaken) -> Reply:
     refused = [{"index": each.index, "field": each.field, "detail": each.detail} for each in taken.refused]
     fields = {"bot_id": taken.bot_id, "accepted": taken.accepted, "refused": len(refused)}
-    collaborators.logger().info("Events queued", extra=fields)
+    dependencies.logger().info("Events queued", extra=fields)
     return json_reply(202, {"accepted": taken.accepted, "quarantined": refused})
 
 
 def _snapshot(_request: Request, sender: Sender, document: Any) -> Reply:
-    taken = service.take_snapshot(document, sender, collaborators.ports())
+    taken = service.take_snapshot(document, sender, dependencies.ports())
     told = {"snapshot_id": taken.snapshot_id, "config_hash": taken.config_hash}
-    collaborators.logger().info("Snapshot described", extra={"bot_id": taken.bot_id, **told})
+    dependencies.logger().info("Snapshot described", extra={"bot_id": taken.bot_id, **told})
     return json_reply(200, {"outcome": taken.outcome, **told})
 
 

@@ -40,7 +40,12 @@ from linkage.domain.webhook_signature import (
     UnknownSignatureError,
     verify,
 )
-from linkage.ports import BotDirectory, Clock, EventQueue, Forwarder, SignalStore, WebhookKeys
+from linkage.ports.bots import BotDirectory
+from linkage.ports.clock import Clock
+from linkage.ports.forwarding import Forwarder
+from linkage.ports.keys import WebhookKeys
+from linkage.ports.queue import EventQueue
+from linkage.ports.store import SignalStore
 from linkage.sources import bottrader, canonical, generic
 from linkage.sources.sender import Sender
 

@@ -162,7 +162,7 @@ def code_of(bundle: Bundle, target: Target) -> lambda_.Code:
 def source_files(bundle: Bundle) -> Iterator[Path]:
     """Return the files of the repository that go into a zip, relative to the root, in fixed order."""
     yield Path("functions/__init__.py")
-    for folder in ("linkage", f"functions/{bundle.function}", *bundle.folders):
+    for folder in ("linkage", "strategies", f"functions/{bundle.function}", *bundle.folders):
         yield from _files(ROOT, folder)
 
 

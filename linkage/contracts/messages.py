@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE, FillEvent, fact_text
 from linkage.contracts.plain_fills import plain_fill_fact
-from linkage.contracts.validation import first_problem
+from linkage.domain.problems import first_problem
 
 _NUL = "\\u0000"
 MAX_MESSAGE_BYTES = 120_000

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field
 
-from linkage.contracts.types import Name, UtcTime, Wire
-from linkage.domain.snapshots import MAIN_ARM
-from linkage.strategy.state import LastSignal, Side, StrategyState, SymbolState
+from linkage.contracts.types import Name, Side, UtcTime, Wire
 
 
 class KeptSignal(Wire):
@@ -18,15 +14,6 @@ class KeptSignal(Wire):
 
     side: Side
     at: UtcTime
-
-    @classmethod
-    def of(cls, signal: LastSignal) -> KeptSignal:
-        """Return a signal as it is kept."""
-        return cls(side=signal.side, at=signal.at)
-
-    def signal(self) -> LastSignal:
-        """Return the signal that was kept."""
-        return LastSignal(self.side, self.at)
 
 
 class KeptSymbol(Wire):
@@ -59,39 +46,3 @@ class RunState(Wire):
         """Every snapshot that the last run had, so that it is not published again."""
         every = (self.snapshot_id, *self.arm_snapshots.values())
         return frozenset(one for one in every if one is not None)
-
-    def strategy_state(self) -> StrategyState:
-        """Return the part that the strategy itself looks at."""
-        return StrategyState(
-            {
-                symbol: SymbolState(kept.last.signal(), kept.previous.signal() if kept.previous else None)
-                for symbol, kept in self.symbols.items()
-            },
-            self.completed_at,
-        )
-
-    @classmethod
-    def of(
-        cls,
-        state: StrategyState,
-        *,
-        attempted_at: datetime,
-        document: str | None,
-        snapshots: Mapping[str, UUID],
-    ) -> RunState:
-        """Return what is kept after a run; ``snapshots`` by arm."""
-        symbols = {
-            symbol: KeptSymbol(
-                last=KeptSignal.of(known.last),
-                previous=KeptSignal.of(known.previous) if known.previous else None,
-            )
-            for symbol, known in sorted(state.symbols.items())
-        }
-        return cls(
-            symbols=symbols,
-            completed_at=state.completed_at,
-            attempted_at=attempted_at,
-            document=document,
-            snapshot_id=snapshots.get(MAIN_ARM),
-            arm_snapshots={arm: each for arm, each in sorted(snapshots.items()) if arm != MAIN_ARM},
-        )

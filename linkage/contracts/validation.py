@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from linkage.domain.errors import InvalidInputError
+from linkage.domain.problems import first_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,12 +29,3 @@ def validated(model: type[Model], value: Any) -> Model:
     # A rule over several fields has no place of its own; its sentence begins with the one that is missing.
     about = _ABOUT_A_FIELD.match(message)
     raise InvalidInputError(message, field or (about[1] if about else ""))
-
-
-def first_problem(error: ValidationError) -> tuple[str, str]:
-    """Return the first field that does not fit, with dots, and what is wrong with it, without its value."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return field, "there is no such field"
-    return field, str(first["msg"]).removeprefix("Value error, ")

@@ -26,7 +26,7 @@ from typing import Any
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
 from linkage.domain.times import iso_utc
-from linkage.ports import Candles
+from linkage.ports.market import Candles
 from linkage.strategy.plugin import (
     NAME,
     Strategy,

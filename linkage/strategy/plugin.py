@@ -2,7 +2,7 @@
 
 A run knows a strategy by its import path, ``package.module:OBJECT``, and everything else through this
 interface: parameters are parsed by the model, the snapshot is the model's content, and ``code_version``
-is a hash over the strategy's own package. The reference strategy is ``linkage.strategy.matrix:MATRIX``.
+is a hash over the strategy's own package. The reference strategy is ``strategies.matrix.strategy:MATRIX``.
 
     class Parameters(StrategyParameters):
         bars_back: int = 20
@@ -31,13 +31,13 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import to_jsonable_python
 
-from linkage.contracts.validation import first_problem
 from linkage.domain.canonical import canonical_json, normalise_decimal
 from linkage.domain.errors import ConfigurationError, InvalidInputError
+from linkage.domain.problems import first_problem
 from linkage.domain.snapshots import Snapshot, make_snapshot
 from linkage.domain.strict_json import check_values, object_without_duplicates
 from linkage.domain.times import parse_utc
-from linkage.ports import Candles
+from linkage.ports.market import Candles
 from linkage.strategy.state import LastSignal, Side, StrategyState
 
 MAX_DECIMALS = 18

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from linkage.ports import Candles
-from linkage.strategy.indicators import Flags, Floats
+from linkage.ports.market import Candles
+from linkage.strategy.arrays import Flags, Floats
 from linkage.strategy.plugin import StrategyParameters, last_close
 
 REASONS = ("missing_last_bar", "too_few_bars", "gap", "gaps", "invalid_values", "no_volume")

@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from linkage.adapters.file_market import FileMarket
-from linkage.adapters.markets import SelectedMarket
+from linkage.adapters.markets.files import FileMarket
+from linkage.adapters.markets.selection import SelectedMarket
 from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.paper import Rules
 from linkage.domain.snapshots import Snapshot
 from linkage.domain.universe import parse_universe
-from linkage.ports import Candles
+from linkage.ports.market import Candles
 from linkage.strategy.arms import Arm, parse_arms
 from linkage.strategy.plugin import Strategy, StrategyParameters
 

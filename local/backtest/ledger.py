@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 
 from functions.migrate.service import migrate
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_ledger import PostgresLedger
-from linkage.adapters.postgres_lots import PostgresLots
-from linkage.adapters.postgres_reader import PostgresLedgerReader
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
+from linkage.adapters.postgres.lots.lots import PostgresLots
+from linkage.adapters.postgres.read.reader import PostgresLedgerReader
 from linkage.runtime.settings import DatabaseSettings
 from local.backtest.trials import Trial
 from local.postgres import HOST, PostgresServer

@@ -192,7 +192,7 @@ CREATE TABLE switch_intervals (
 """
 
 DERIVED = """
--- The columns are functions of the order's facts and its link; linkage/adapters/postgres_ledger/derive.py
+-- The columns are functions of the order's facts and its link; linkage/adapters/postgres/ledger/orders.py
 -- has them. Pages keep room, so that a second fill rarely moves its order.
 CREATE TABLE trade_records (
   order_id text COLLATE "C" PRIMARY KEY,

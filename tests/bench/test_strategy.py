@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bench.strategy import Size, make_candles, measure, table, whole_series
-from linkage.strategy.parameters import Parameters
-from linkage.strategy.scoring import read_indicators
 from linkage.strategy.window import select_window
-from tests.linkage.strategy.markets import NOON
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.scoring import read_indicators
+from tests.strategies.matrix.markets import NOON
 
 TINY = Size(symbols=2, bars=64, rounds=1, rowwise_symbols=1, starts=1, libraries=())
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from local.demo.market import prepare
-from local.demo.sources import from_simulation
+from demo.market import prepare
+from demo.sources import from_simulation
 from tests.support.clock import FrozenClock
 
 

@@ -15,8 +15,8 @@ from cli.bot import Registration, register
 from cli.bot_instructions import instructions
 from cli.cloud import Cloud, Options
 from cli.main import app
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
-from linkage.adapters.dynamodb_signals import DynamoSwitchboard
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.signals import DynamoSwitchboard
 from linkage.contracts.signals import BotRecord
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.ids import BotId

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli import events
-from linkage.adapters.sqs_events import SqsEventQueue
+from linkage.adapters.aws.sqs_events import SqsEventQueue
 from linkage.contracts.messages import MAX_MESSAGE_BYTES
 from linkage.domain.errors import DeliveryError
 from linkage.runtime import aws

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from cli.cloud import Cloud, CommandError, Options
 from cli.main import app
 from functions.report import read
-from linkage.adapters import postgres_export
+from linkage.adapters.postgres.read import export
 from tests.cli.ledger_cloud import LedgerCloud
 from tests.support import forty_trades as hand
 from tests.support.hand_ledger import tell_forty_trades
@@ -83,7 +83,7 @@ def test_it_is_read_and_held_page_by_page(
 ) -> None:
     whole, paged = tmp_path / "whole.csv", tmp_path / "paged.csv"
     run(cloud, str(whole))
-    monkeypatch.setattr(postgres_export, "PAGE_ROWS", 5)
+    monkeypatch.setattr(export, "PAGE_ROWS", 5)
     cloud.asked.clear()
     run(cloud, str(paged))
     pages = [payload for payload in cloud.asked if payload["op"] == "export"]
@@ -109,7 +109,7 @@ def test_an_export_that_broke_off_leaves_no_half_of_a_file(
     path = tmp_path / "new" / f"lots.{suffix}"
     run(cloud, str(path))
     before = path.read_bytes()
-    monkeypatch.setattr(postgres_export, "PAGE_ROWS", 5)
+    monkeypatch.setattr(export, "PAGE_ROWS", 5)
     answer = cloud.invoke
 
     def breaks(output_name: str, payload: Mapping[str, object], **more: float) -> Any:

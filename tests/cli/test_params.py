@@ -14,16 +14,16 @@ import pytest
 
 from cli.params import next_run
 from functions.report import query
-from linkage.adapters.dynamodb_signals import DynamoSignalStore
-from linkage.adapters.dynamodb_state import DynamoStateStore
+from functions.sighook.run_state import state_to_store
+from linkage.adapters.dynamodb.signals import DynamoSignalStore
+from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.contracts.signals import SnapshotDescription
-from linkage.contracts.state import RunState
 from linkage.domain.times import iso_utc
 from linkage.runtime import aws
 from linkage.strategy.arms import parse_arms
-from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters
 from linkage.strategy.state import StrategyState
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.strategy import MATRIX
 from tests.cli.deployed import WorldCloud, run
 from tests.scenarios.world import World
 from tests.support.events import NOW
@@ -169,7 +169,7 @@ def test_a_dry_run_writes_nothing(cloud: ParametersCloud, tmp_path: Path) -> Non
 def test_while_the_document_is_bad_the_last_good_one_is_shown_and_the_exit_code_tells(
     cloud: ParametersCloud,
 ) -> None:
-    state = RunState.of(StrategyState(), attempted_at=NOW, document="rsi_buy = 31", snapshots={})
+    state = state_to_store(StrategyState(), attempted_at=NOW, document="rsi_buy = 31", snapshots={})
     states = DynamoStateStore(cloud.world.table.name, cloud.world.table.client)
     states.save("matrix", "main", body=state.model_dump_json(), version=0, saved_at=NOW)
     write("rsi_bye = 30")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.recorder import repair
-from linkage.adapters.sqs_events import SqsEventQueue
+from linkage.adapters.aws.sqs_events import SqsEventQueue
 from linkage.domain.errors import DeliveryError
 from linkage.runtime import aws
 from tests.cli.deployed import WorldCloud, run

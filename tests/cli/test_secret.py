@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.cloud import Cloud, CommandError, Options
 from cli.main import app
 from cli.secret import rotate_keys
-from linkage.adapters.secrets_keys import SecretKeys
+from linkage.adapters.aws.secret_keys import SecretKeys
 from tests.support.clock import FrozenClock
 
 OLD, OLDER = b"o" * 48, b"p" * 48

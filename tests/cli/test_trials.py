@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import backtest
-from linkage.adapters.postgres_comparisons import count_tried
+from linkage.adapters.postgres.read.comparisons import count_tried
 from linkage.domain.errors import InvalidInputError
 from local.backtest.trials import Trial, keep_trial
 from tests.cli.deployed import WorldCloud, run

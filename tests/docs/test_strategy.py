@@ -8,11 +8,11 @@ from pathlib import Path
 
 from linkage.strategy.arms import parse_arms
 from linkage.strategy.fields import describe_fields
-from linkage.strategy.guardrails import GUARDRAILS, LINKAGE_BUDGET
-from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters, Weights
-from linkage.strategy.scoring import read_indicators
-from tests.linkage.strategy.markets import random_rows, window_of
+from strategies.matrix.guardrails import GUARDRAILS, LINKAGE_BUDGET
+from strategies.matrix.parameters import Parameters, Weights
+from strategies.matrix.scoring import read_indicators
+from strategies.matrix.strategy import MATRIX
+from tests.strategies.matrix.markets import random_rows, window_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "strategy.md").read_text()
 

@@ -73,8 +73,8 @@ READER = """
 import json, pathlib, sys
 sys.path[:0] = [sys.argv[1]]
 sys.dont_write_bytecode = True
-from linkage.adapters.candle_files import read_candles
-from linkage.adapters.markets import market_from
+from linkage.adapters.markets.candle_files import read_candles
+from linkage.adapters.markets.selection import market_from
 path = pathlib.Path(sys.argv[2])
 series = read_candles(path.name, path.read_bytes())
 market_from("s3://candles/spot")
@@ -225,7 +225,7 @@ def test_two_checkouts_with_touched_files_give_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    "changed", ["linkage/ports.py", "requirements/webhook.txt", "functions/webhook/http.py"]
+    "changed", ["linkage/ports/clock.py", "requirements/webhook.txt", "functions/webhook/http.py"]
 )
 def test_a_changed_file_changes_the_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
@@ -267,7 +267,7 @@ def test_code_for_lambda_is_compiled_where_its_python_is_installed(lambda_zips: 
 
 
 def test_host_code_is_compiled_for_the_interpreter_that_runs_it(host_zips: dict[str, Path]) -> None:
-    compiled = Path(importlib.util.cache_from_source(str(host_zips["webhook"] / "linkage" / "ports.py")))
+    compiled = Path(importlib.util.cache_from_source(str(host_zips["webhook"] / "linkage" / "ports" / "clock.py")))
     assert compiled.exists()
 
 

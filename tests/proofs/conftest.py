@@ -1,7 +1,7 @@
 """The proofs play in the same world as the scenarios."""
 
-from tests.linkage.strategy.conftest import REAL_CANDLES
 from tests.scenarios.conftest import expiry, new_world, used_databases, world
+from tests.strategies.matrix.conftest import REAL_CANDLES
 
 __all__ = ["expiry", "new_world", "used_databases", "world"]
 

@@ -24,18 +24,18 @@ from tests.proofs.counting import told
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
 SCENARIOS = "tests/scenarios"
-OTHERS = ("tests/linkage/adapters/postgres_ledger", "tests/functions/recorder", "tests/proofs")
+OTHERS = ("tests/linkage/adapters/postgres/ledger", "tests/functions/recorder", "tests/proofs")
 QUICK = {"LINKAGE_PROOF_SHORT_CUT": "1", "LINKAGE_PROOF_EXPIRY": "one", "LINKAGE_PROOF_HISTORIES": "30"}
 COPIED = ("cli", "functions", "infra", "linkage", "local", "migrations", "tests", "pyproject.toml")
-LINKS = "linkage/adapters/postgres_ledger/links.py"
-DERIVE = "linkage/adapters/postgres_ledger/derive.py"
-LEDGER = "linkage/adapters/postgres_ledger/ledger.py"
+LINKS = "linkage/adapters/postgres/ledger/links.py"
+DERIVE = "linkage/adapters/postgres/ledger/orders.py"
+LEDGER = "linkage/adapters/postgres/ledger/ledger.py"
 SCHEMA = "migrations/versions/v0001_ledger.py"
 DISPOSITIONS = "migrations/versions/v0007_windows.py"
-FACTS = "linkage/adapters/postgres_ledger/facts.py"
-SIGNALS = "linkage/adapters/dynamodb_signals.py"
+FACTS = "linkage/adapters/postgres/ledger/facts.py"
+SIGNALS = "linkage/adapters/dynamodb/signals.py"
 HANDLER = "functions/recorder/handler.py"
-DELIVERIES = "functions/recorder/deliveries.py"
+DELIVERIES = "functions/recorder/batch_isolation.py"
 SERVICE = "functions/recorder/service.py"
 REPORT = "functions/report/service.py"
 
@@ -80,7 +80,7 @@ MUTANTS = (
     Mutant(
         "drop expired",
         "28",
-        "linkage/adapters/dynamodb_signals.py",
+        "linkage/adapters/dynamodb/signals.py",
         (("                    ConditionExpression=_ABSENT,\n                    "
           "ExpressionAttributeValues={\":now\": {\"N\": _epoch(self._clock.now())}},\n",
           "                    ConditionExpression=f\"attribute_not_exists({items.PK})\",\n"),),

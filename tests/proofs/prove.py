@@ -27,7 +27,7 @@ from tests.proofs.counting import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
-LEDGER_TESTS = "tests/linkage/adapters/postgres_ledger"
+LEDGER_TESTS = "tests/linkage/adapters/postgres/ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ PROOFS = (
     Proof(
         "scenarios",
         "No answer depends on whether expired items are still present: the scenarios under three policies",
-        ("tests/scenarios", "tests/linkage/adapters/test_dynamodb_signals.py"),
+        ("tests/scenarios", "tests/linkage/adapters/dynamodb/test_signals.py"),
         sizes={"LINKAGE_PROOF_EXPIRY": "all"},
     ),
     Proof(
@@ -93,7 +93,7 @@ PROOFS = (
     Proof(
         "invocations",
         "One effect, with a frozen and thawed invocation, a killed, hung or restarted database",
-        ("tests/proofs/test_invocations.py", "tests/linkage/adapters/test_postgres_connection.py"),
+        ("tests/proofs/test_invocations.py", "tests/linkage/adapters/postgres/test_connection.py"),
         sizes={"LINKAGE_PROOF_DEADLINE": "5"},
     ),
     Proof(

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from linkage.adapters.postgres_connection import Connection, connect
-from linkage.adapters.postgres_verify import verify
+from linkage.adapters.postgres.connection import Connection, connect
+from linkage.adapters.postgres.read.verify import verify
 from linkage.contracts.signals import BotRecord, StoredSignal
 from linkage.runtime.settings import DatabaseSettings
 from tests.proofs.counting import told as counted

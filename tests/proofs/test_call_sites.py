@@ -34,16 +34,16 @@ from functions.migrate import bootstrap
 from functions.migrate.settings import BootstrapSettings
 from functions.report import service as report
 from infra.cdk.bundling import AWS_SERVICES, CANDLES_BUNDLES, ROOT
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
-from linkage.adapters.dynamodb_reports import DynamoReportClaims
-from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
-from linkage.adapters.dynamodb_state import DynamoPaperStore, DynamoStateStore
-from linkage.adapters.lambda_ledger import LambdaLedgerReader
-from linkage.adapters.s3_market import S3Market
-from linkage.adapters.secrets_keys import SecretKeys
-from linkage.adapters.ses_mailer import SesMailer
-from linkage.adapters.sqs_events import SqsDeadLetters, SqsEventQueue, queue_depth
-from linkage.adapters.ssm_parameters import SsmParameters
+from linkage.adapters.aws.ledger_client import LambdaLedgerReader
+from linkage.adapters.aws.secret_keys import SecretKeys
+from linkage.adapters.aws.ses_mailer import SesMailer
+from linkage.adapters.aws.sqs_events import SqsDeadLetters, SqsEventQueue, queue_depth
+from linkage.adapters.aws.ssm_parameters import SsmParameters
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.reports import DynamoReportClaims
+from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.adapters.dynamodb.state import DynamoPaperStore, DynamoStateStore
+from linkage.adapters.markets.s3 import S3Market
 from linkage.domain.candle_bucket import CandleBucket
 from linkage.domain.errors import (
     ConfigurationError,
@@ -54,11 +54,11 @@ from linkage.domain.errors import (
 )
 from linkage.domain.facts import SignalKey, Window
 from linkage.domain.ids import BotId, ClientOrderId
-from linkage.ports import ReportPeriod
+from linkage.ports.mail import ReportPeriod
 from linkage.runtime import aws
 from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
-from tests.linkage.adapters.test_markets import HEADER, NOON, line
+from tests.linkage.adapters.markets.test_markets import HEADER, NOON, line
 from tests.proofs.counting import told
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, moto_account
@@ -534,9 +534,9 @@ def invoke_migrate(account: Account) -> Case:
 
 
 BOTS, REPORTS, SIGNALS, STATE, TABLE = (
-    f"linkage/adapters/dynamodb_{name}.py" for name in ("bots", "reports", "signals", "state", "table")
+    f"linkage/adapters/dynamodb/{name}.py" for name in ("bots", "reports", "signals", "state", "table")
 )
-SQS, BOOTSTRAP = "linkage/adapters/sqs_events.py", "functions/migrate/bootstrap.py"
+SQS, BOOTSTRAP = "linkage/adapters/aws/sqs_events.py", "functions/migrate/bootstrap.py"
 RAW = (ClientError, BotoCoreError)
 """A deployment fails with the service's own words, and is started again."""
 
@@ -589,15 +589,15 @@ ROWS: tuple[tuple[Site, Row], ...] = (
     ((TABLE, "put_once", "put_item"), Row("PutItem", save_state)),
     ((STATE, "_VersionedItems.delete", "delete_item"), Row("DeleteItem", remove_paper)),
     (
-        ("linkage/adapters/lambda_ledger.py", "LambdaLedgerReader._invoke", "invoke"),
+        ("linkage/adapters/aws/ledger_client.py", "LambdaLedgerReader._invoke", "invoke"),
         Row("Invoke", read_ledger, LedgerUnavailableError, attempts=2),
     ),
     (
-        ("linkage/adapters/secrets_keys.py", "SecretKeys._read", "get_secret_value"),
+        ("linkage/adapters/aws/secret_keys.py", "SecretKeys._read", "get_secret_value"),
         Row("GetSecretValue", read_keys),
     ),
     (
-        ("linkage/adapters/ses_mailer.py", "SesMailer.send", "send_email"),
+        ("linkage/adapters/aws/ses_mailer.py", "SesMailer.send", "send_email"),
         Row(
             "SendEmail",
             send_report,
@@ -630,15 +630,15 @@ ROWS: tuple[tuple[Site, Row], ...] = (
     ),
     ((SQS, "queue_depth", "get_queue_attributes"), Row("GetQueueAttributes", count_letters, DeliveryError)),
     (
-        ("linkage/adapters/s3_market.py", "S3Market._list", "get_paginator"),
+        ("linkage/adapters/markets/s3.py", "S3Market._list", "get_paginator"),
         Row("ListObjectsV2", list_candles, MarketUnavailableError),
     ),
     (
-        ("linkage/adapters/s3_market.py", "S3Market._read", "get_object"),
+        ("linkage/adapters/markets/s3.py", "S3Market._read", "get_object"),
         Row("GetObject", read_candles, MarketUnavailableError),
     ),
     (
-        ("linkage/adapters/ssm_parameters.py", "SsmParameters._stored", "get_parameter"),
+        ("linkage/adapters/aws/ssm_parameters.py", "SsmParameters._stored", "get_parameter"),
         Row("GetParameter", read_parameters),
     ),
     ((BOOTSTRAP, "bring_up_schema", "get_secret_value"), Row("GetSecretValue", read_master, RAW)),
@@ -649,7 +649,7 @@ ROWS: tuple[tuple[Site, Row], ...] = (
 
 WITHOUT_A_CALL = {
     # It signs with the credentials that are there; nothing is sent.
-    ("linkage/adapters/postgres_connection.py", "_password", "generate_db_auth_token"),
+    ("linkage/adapters/postgres/connection.py", "_password", "generate_db_auth_token"),
 }
 
 

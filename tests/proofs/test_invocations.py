@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from functions.recorder import collaborators
-from linkage.adapters import postgres_connection
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_ledger import PostgresLedger
+from functions.recorder import dependencies
+from linkage.adapters.postgres import connection as postgres
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
 from tests.proofs.counting import told
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import World
@@ -58,23 +58,23 @@ class Recorders:
     def connection(self) -> LedgerConnection:
         """Return the calling thread's connection."""
         if not hasattr(self._of_thread, "connection"):
-            self._of_thread.connection = LedgerConnection(collaborators.settings(), deadline_seconds=DEADLINE)
+            self._of_thread.connection = LedgerConnection(dependencies.settings(), deadline_seconds=DEADLINE)
             self._all.append(self._of_thread.connection)
         connection: LedgerConnection = self._of_thread.connection
         return connection
 
     def install(self, environment: pytest.MonkeyPatch) -> None:
         """Let the handler use them, and count how often one connects."""
-        shared, connect = collaborators.ports(), postgres_connection.connect
+        shared, connect = dependencies.ports(), postgres.connect
 
         def counting(*arguments: Any, **options: Any) -> Any:
             self.connects += 1
             return connect(*arguments, **options)
 
-        environment.setattr(postgres_connection, "connect", counting)
-        environment.setattr(collaborators, "connection", self.connection)
+        environment.setattr(postgres, "connect", counting)
+        environment.setattr(dependencies, "connection", self.connection)
         environment.setattr(
-            collaborators, "ports", lambda: replace(shared, ledger=PostgresLedger(self.connection()))
+            dependencies, "ports", lambda: replace(shared, ledger=PostgresLedger(self.connection()))
         )
 
     def close(self) -> None:

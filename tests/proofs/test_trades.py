@@ -14,8 +14,8 @@ import pytest
 from linkage.contracts.events import EVENT, fact_text
 from linkage.domain.facts import FactBatch
 from local.postgres import PostgresServer
-from tests.linkage.strategy.conftest import REAL_CANDLES
 from tests.proofs.counting import told
+from tests.strategies.matrix.conftest import REAL_CANDLES
 from tests.support.events import signal
 from tests.support.ledger import LedgerDatabase, ToldLedger
 from tests.support.seeds import seed

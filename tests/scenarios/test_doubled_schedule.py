@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
-from linkage.adapters.dynamodb_signals import DynamoSignalStore
-from linkage.adapters.dynamodb_state import DynamoStateStore
-from linkage.ports import SinkReply
-from linkage.strategy.matrix import MATRIX
+from linkage.adapters.dynamodb.signals import DynamoSignalStore
+from linkage.adapters.dynamodb.state import DynamoStateStore
+from linkage.ports.sink import SinkReply
+from strategies.matrix.strategy import MATRIX
 from tests.functions.sighook.fakes import ArrayMarket, FakeParameters, wave
 from tests.scenarios.world import ACCOUNT, VENUE, World
 from tests.support.events import NOW
@@ -48,7 +48,7 @@ class WebhookSink:
         self._world = world
 
     def post(self, body: Mapping[str, object]) -> SinkReply:
-        """See ``ports.SignalSink``."""
+        """See ``ports.sink.SignalSink``."""
         with OneCallAtATime.lock:
             status, reply = self._world.post("/v1/signals", body)
         if status == 409:
@@ -63,7 +63,7 @@ class Together(ArrayMarket):
     meeting: threading.Barrier
 
     def candles(self, symbols: Any, **arguments: Any) -> Any:
-        """See ``ports.MarketData``."""
+        """See ``ports.market.MarketData``."""
         self.meeting.wait(timeout=20)
         return super().candles(symbols, **arguments)
 

@@ -19,12 +19,12 @@ import psycopg
 import pytest
 from standardwebhooks import Webhook
 
-from functions.recorder import collaborators as recorder_collaborators
+from functions.recorder import dependencies as recorder_collaborators
 from functions.recorder import handler as recorder
-from functions.webhook import collaborators as webhook_collaborators
+from functions.webhook import dependencies as webhook_collaborators
 from functions.webhook import handler as webhook
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
-from linkage.adapters.dynamodb_signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboard
 from linkage.contracts.items import SIGNAL_TTL_DAYS
 from linkage.contracts.signals import BotRecord, RunRecord, SwitchRecord
 from linkage.domain.facts import SignalKey

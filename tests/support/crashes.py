@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
 from tests.support.queue import CrashError
 
 Result = TypeVar("Result")

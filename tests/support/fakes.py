@@ -23,7 +23,8 @@ from linkage.domain.facts import (
 )
 from linkage.domain.ids import OrderId
 from linkage.domain.times import iso_utc
-from linkage.ports import Clock, HotItem, PutOutcome
+from linkage.ports.clock import Clock
+from linkage.ports.store import HotItem, PutOutcome
 
 
 @dataclass
@@ -55,7 +56,7 @@ class FakeSignalStore:
     def put_signal(
         self, key: SignalKey, *, fact: str, meaning: str, disposition: str, received_at: datetime
     ) -> PutOutcome:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         self._check()
         expires = received_at + timedelta(days=items.SIGNAL_TTL_DAYS)
         present = self._living(*self._place(key))
@@ -65,36 +66,36 @@ class FakeSignalStore:
         return "stored"
 
     def get_signals(self, keys: Sequence[SignalKey]) -> Mapping[SignalKey, str]:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         self._check()
         self.reads += 1
         found = {key: self._living(*self._place(key)) for key in keys}
         return {key: item.body for key, item in found.items() if item is not None}
 
     def claim_forward(self, key: SignalKey) -> bool:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         self._check()
         item = self._living(*self._place(key))
         return item is not None and item.forwarded_at is None
 
     def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         self._check()
         item = self._items.get(self._place(key))
         if item is not None and item.forwarded_at is None:
             item.forwarded_at = at
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         return self._put((items.snapshot_pk(snapshot_id), config_hash), "snapshot", fact, received_at, None)
 
     def put_run(self, run_id: str, *, fact: str, received_at: datetime) -> bool:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         expires = received_at + timedelta(days=items.RUN_TTL_DAYS)
         return self._put((items.run_pk(run_id), items.RUN_SK), "run", fact, received_at, expires)
 
     def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
-        """See ``ports.SignalStore``."""
+        """See ``ports.store.SignalStore``."""
         self._check()
         kind = Literal["signal", "snapshot", "run", "bot", "switch"]
         for hour in hours:
@@ -134,7 +135,7 @@ class FakeSwitchboard:
     enabled: bool | None = True
 
     def linking_enabled(self) -> bool:
-        """See ``ports.Switchboard``."""
+        """See ``ports.switch.Switchboard``."""
         if self.enabled is None:
             raise StoreUnavailableError("the fake switch was told to fail")
         return self.enabled
@@ -151,7 +152,7 @@ class FakeQueue:
         return len(self.sent)
 
     def send(self, bodies: Sequence[str]) -> None:
-        """See ``ports.EventQueue``."""
+        """See ``ports.queue.EventQueue``."""
         if not self.available:
             raise DeliveryError("the fake queue was told to fail")
         self.sent.extend(bodies)
@@ -183,66 +184,66 @@ class FakeLedger:
         return sum(len(batch) for batch in self.recorded)
 
     def record(self, facts: FactBatch) -> Recorded:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         self._fail()
         self.recorded.append(facts)
         self.archived.update(facts.signals, facts.snapshots, facts.runs)
         return Recorded(touched=self.touched, new_facts=len(facts) - len(facts.quarantined), repeated_facts=0)
 
     def resolve(self, touched: Touched) -> Resolved:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         self._fail()
         self.resolved.append(touched)
         return self.answers.pop(0) if self.answers else Resolved()
 
     def unresolved(self, *, limit: int) -> Touched:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         return Touched(frozenset(sorted(self.waiting.order_ids)[:limit]), self.waiting.keys)
 
     def recorded_since(
         self, start: datetime, *, after: OrderId | None = None, limit: int
     ) -> Sequence[RecordedOrder]:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         place = (start, after or "")
         return [one for one in self.orders if (one.first_recorded_at, one.order_id) > place][:limit]
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
     ) -> Sequence[KeptEvent]:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         wanted = [one for one in self.kept if quarantine_id in (None, one.quarantine_id)]
         return [one for one in wanted if one.quarantine_id > after][:limit]
 
     def settle(self, quarantine_id: int) -> None:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         self.kept = [one for one in self.kept if one.quarantine_id != quarantine_id]
 
     def dismiss(self, quarantine_id: int, reason: str) -> bool:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         waited = any(one.quarantine_id == quarantine_id for one in self.kept)
         self.settle(quarantine_id)
         return waited
 
     def keep_trials(self, trials: Sequence[str]) -> int:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         before = len(self.trials)
         self.trials.update(trials)
         return len(self.trials) - before
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         return [item for item in items if item.body not in self.archived]
 
     def match_lots(self, *, seconds: float) -> LotsMatched:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         return self.lots
 
     def rewind_lots(self, since: datetime) -> None:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         self.lots_since = since
 
     def maintain(self, window: Window) -> LedgerHealth:
-        """See ``ports.TradeLedger``."""
+        """See ``ports.ledger.TradeLedger``."""
         return self.health
 
     def _fail(self) -> None:

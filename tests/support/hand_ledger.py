@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_lots import PostgresLots
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.lots.lots import PostgresLots
 from linkage.runtime.settings import DatabaseSettings
 from tests.support import forty_trades as hand
 from tests.support.ledger import LedgerDatabase, ToldLedger

@@ -11,8 +11,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from functions.migrate.service import migrate
-from linkage.adapters.postgres_connection import LedgerConnection
-from linkage.adapters.postgres_ledger import PostgresLedger
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
 from linkage.contracts.events import EVENT, fact_text
 from linkage.contracts.signals import BotRecord, StoredSignal
 from linkage.domain.facts import FactBatch, Resolved

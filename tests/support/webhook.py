@@ -43,12 +43,12 @@ class FakeBots:
         return token
 
     def find_by_token(self, token_hash: str) -> str | None:
-        """See ``ports.BotDirectory``."""
+        """See ``ports.bots.BotDirectory``."""
         found = [bot for bot in self.records if token_hash in bot.token_hashes]
         return found[0].model_dump_json() if found else None
 
     def get(self, bot_id: BotId) -> str | None:
-        """See ``ports.BotDirectory``."""
+        """See ``ports.bots.BotDirectory``."""
         found = [bot for bot in self.records if bot.bot_id == bot_id]
         return found[0].model_dump_json() if found else None
 
@@ -62,11 +62,11 @@ class FakeKeys:
     refreshed: int = 0
 
     def current(self) -> Sequence[bytes]:
-        """See ``ports.WebhookKeys``."""
+        """See ``ports.keys.WebhookKeys``."""
         return self.keys
 
     def refresh(self) -> bool:
-        """See ``ports.WebhookKeys``."""
+        """See ``ports.keys.WebhookKeys``."""
         self.refreshed += 1
         changed = bool(self.next_keys) and self.next_keys != self.keys
         self.keys = self.next_keys or self.keys
@@ -85,7 +85,7 @@ class FakeForwarder:
         return len(self.forwarded)
 
     def forward(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """See ``ports.Forwarder``."""
+        """See ``ports.forwarding.Forwarder``."""
         self.before()
         if self.failures:
             raise self.failures.pop(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from linkage.domain.errors import StateChangedError
-from linkage.ports import PaperItem
+from linkage.ports.paper import PaperItem
 
 
 @dataclass
@@ -23,22 +23,22 @@ class FakePaperStore:
         return name in self.kept
 
     def add(self, name: str, *, body: str, stored_at: datetime) -> bool:
-        """See ``ports.PaperStore``."""
+        """See ``ports.paper.PaperStore``."""
         if name in self.kept:
             return False
         self.kept[name] = (body, 1)
         return True
 
     def items(self) -> Sequence[PaperItem]:
-        """See ``ports.PaperStore``."""
+        """See ``ports.paper.PaperStore``."""
         return [PaperItem(name, body, version) for name, (body, version) in self.kept.items()]
 
     def save(self, name: str, *, body: str, version: int, stored_at: datetime) -> None:
-        """See ``ports.PaperStore``."""
+        """See ``ports.paper.PaperStore``."""
         if self.kept.get(name, ("", 0))[1] != version:
             raise StateChangedError(name)
         self.kept[name] = (body, version + 1)
 
     def remove(self, name: str) -> None:
-        """See ``ports.PaperStore``."""
+        """See ``ports.paper.PaperStore``."""
         self.kept.pop(name, None)

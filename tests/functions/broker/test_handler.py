@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.broker import collaborators
+from functions.broker import dependencies
 from functions.broker.handler import execute_orders, take_signals
 from linkage.domain.errors import InvalidInputError
 from linkage.runtime import aws
@@ -30,9 +30,9 @@ def queue(signals_table: SignalsTable, monkeypatch: pytest.MonkeyPatch) -> Itera
     for name, value in settings.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
     aws.forget_clients()
-    collaborators.forget()
+    dependencies.forget()
     yield lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    collaborators.forget()
+    dependencies.forget()
     aws.forget_clients()
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from functions.broker.service import Ports, Venue, execute_orders, take_signals
-from linkage.adapters.simulated_market import SimulatedMarket
+from linkage.adapters.markets.simulated import SimulatedMarket
 from linkage.contracts.events import EVENT, FillEvent
 from linkage.contracts.messages import parse_message
 from linkage.contracts.signals import Signal, StoredSignal

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from functions.migrate import bootstrap, handler
 from functions.migrate.settings import BootstrapSettings
-from linkage.adapters.dynamodb_bots import DynamoBotDirectory
+from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
 from linkage.domain.errors import InvalidInputError, LedgerUnavailableError
 from linkage.domain.webhook_signature import decode_secret

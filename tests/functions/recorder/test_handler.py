@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.recorder import collaborators, handler
+from functions.recorder import dependencies, handler
 from functions.recorder.service import Ports
 from functions.recorder.settings import RecorderSettings
 from linkage.domain.errors import LedgerUnavailableError
@@ -54,15 +54,15 @@ def store() -> FakeSignalStore:
 
 @pytest.fixture(autouse=True)
 def recorder(ledger: FakeLedger, store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    collaborators.forget()
+    dependencies.forget()
     settings = RecorderSettings(stage="test", table_name="t", db_host="h", db_user="recorder", sweep_hours=2)
     ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
-    monkeypatch.setattr(collaborators, "settings", lambda: settings)
-    monkeypatch.setattr(collaborators, "ports", lambda: ports)
+    monkeypatch.setattr(dependencies, "settings", lambda: settings)
+    monkeypatch.setattr(dependencies, "ports", lambda: ports)
     yield
     logging.disable(logging.NOTSET)
-    collaborators.logger.cache_clear()
-    collaborators.metrics.cache_clear()
+    dependencies.logger.cache_clear()
+    dependencies.metrics.cache_clear()
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_the_failures_told_are_exactly_those_that_failed_for_all_outcomes_of_ten
     for outcome in itertools.product((False, True), repeat=size):
         ledger = Stumbling([one for one, fails in zip(orders, outcome, strict=True) if fails])
         ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
-        monkeypatch.setattr(collaborators, "ports", lambda ports=ports: ports)
+        monkeypatch.setattr(dependencies, "ports", lambda ports=ports: ports)
         failed = {
             item["itemIdentifier"] for item in handler.record_fills(delivered, None)["batchItemFailures"]
         }
@@ -169,7 +169,7 @@ def test_a_stream_record_that_brings_out_a_defect_is_put_aside(
 ) -> None:
     ledger = Stumbling([our_key()])
     ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
-    monkeypatch.setattr(collaborators, "ports", lambda: ports)
+    monkeypatch.setattr(dependencies, "ports", lambda: ports)
     assert handler.archive_signals(event("dynamodb_stream.json"), None) == {"batchItemFailures": []}
     assert sum(len(facts.runs) for facts in ledger.recorded) == 1
     reasons = [bad.reason for facts in ledger.recorded for bad in facts.quarantined]

@@ -14,7 +14,7 @@ import pytest
 
 from functions.recorder import redrive, repair
 from functions.recorder.repair import Redriven
-from linkage.adapters.sqs_events import SqsDeadLetters
+from linkage.adapters.aws.sqs_events import SqsDeadLetters
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import Window
 from linkage.runtime import aws
@@ -34,7 +34,7 @@ class Reader:
     asked: list[Window] = field(default_factory=list)
 
     def rates(self, window: Window) -> Mapping[str, object]:
-        """See ``ports.LedgerReader``."""
+        """See ``ports.reader.LedgerReader``."""
         self.asked.append(window)
         if not self.answers:
             raise LedgerUnavailableError("away")

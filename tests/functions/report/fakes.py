@@ -9,7 +9,7 @@ from datetime import datetime
 from linkage.contracts.report import ReportDocument
 from linkage.domain.errors import LedgerUnavailableError, LinkageError
 from linkage.domain.facts import Window
-from linkage.ports import MailMessage, ReportPeriod
+from linkage.ports.mail import MailMessage, ReportPeriod
 
 
 @dataclass
@@ -28,7 +28,7 @@ class FakeReader:
     def report(
         self, window: Window, *, by: Sequence[str] | None = None, verdicts: bool = False
     ) -> Mapping[str, object]:
-        """See ``ports.LedgerReader``."""
+        """See ``ports.reader.LedgerReader``."""
         self.windows.append(window)
         self.verdicts.append(verdicts)
         self.groupings.append(by)
@@ -57,7 +57,7 @@ class FakeMailer:
         return [recipient for recipient, _ in self.sent]
 
     def send(self, message: MailMessage, *, recipient: str) -> str:
-        """See ``ports.Mailer``."""
+        """See ``ports.mail.Mailer``."""
         failure = self.failures.pop(recipient, None)
         if failure is not None:
             raise failure
@@ -72,12 +72,12 @@ class FakeClaims:
     claims: set[tuple[ReportPeriod, str]] = field(default_factory=set)
 
     def claim(self, period: ReportPeriod, recipient: str, *, at: datetime) -> bool:
-        """See ``ports.ReportClaims``."""
+        """See ``ports.mail.ReportClaims``."""
         if (period, recipient) in self.claims:
             return False
         self.claims.add((period, recipient))
         return True
 
     def release(self, period: ReportPeriod, recipient: str) -> None:
-        """See ``ports.ReportClaims``."""
+        """See ``ports.mail.ReportClaims``."""
         self.claims.discard((period, recipient))

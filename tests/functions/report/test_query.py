@@ -11,7 +11,7 @@ from psycopg import sql
 
 from functions.report import query
 from functions.report.settings import QueryLedgerSettings
-from linkage.adapters.postgres_queries import MAX_CELL_LENGTH, PostgresQueries, QueryFailedError
+from linkage.adapters.postgres.read.queries import MAX_CELL_LENGTH, PostgresQueries, QueryFailedError
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.runtime.settings import variable_name
 from local.postgres import PostgresServer

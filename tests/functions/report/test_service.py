@@ -22,7 +22,7 @@ BOTH = ("ada@example.com", "bob@example.com")
 
 
 class Sender:
-    """The use case with its collaborators."""
+    """The use case with its dependencies."""
 
     def __init__(self) -> None:
         self.reader = FakeReader(busy_document())

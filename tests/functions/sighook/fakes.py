@@ -11,7 +11,8 @@ import numpy as np
 
 from linkage.domain.canonical import sha256_hex
 from linkage.domain.errors import DeliveryError, RefusedError, StateChangedError
-from linkage.ports import Candles, SinkReply
+from linkage.ports.market import Candles
+from linkage.ports.sink import SinkReply
 
 INTERVAL = 300
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ class FakeSink:
         return len(self.bodies)
 
     def post(self, body: Mapping[str, object]) -> SinkReply:
-        """See ``ports.SignalSink``."""
+        """See ``ports.sink.SignalSink``."""
         key = str(body["client_order_id"])
         with self._lock:
             if body["symbol"] in self.failures:
@@ -52,11 +53,11 @@ class FakeStates:
     kept: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
     def load(self, strategy: str, arm: str) -> tuple[str | None, int]:
-        """See ``ports.StateStore``."""
+        """See ``ports.state.StateStore``."""
         return self.kept.get((strategy, arm), (None, 0))
 
     def save(self, strategy: str, arm: str, *, body: str, version: int, saved_at: datetime) -> None:
-        """See ``ports.StateStore``."""
+        """See ``ports.state.StateStore``."""
         if self.kept.get((strategy, arm), ("", 0))[1] != version:
             raise StateChangedError("another version is there")
         self.kept[(strategy, arm)] = (body, version + 1)
@@ -69,7 +70,7 @@ class FakeParameters:
     text: str | None = None
 
     def document(self) -> str | None:
-        """See ``ports.ParameterSource``."""
+        """See ``ports.parameters.ParameterSource``."""
         return self.text
 
 
@@ -81,13 +82,13 @@ class ArrayMarket:
     end: datetime = NOON
 
     def symbols(self) -> Sequence[str]:
-        """See ``ports.MarketData``."""
+        """See ``ports.market.MarketData``."""
         return sorted(self.closes)
 
     def candles(
         self, symbols: Sequence[str], *, as_of: datetime, bars: int, interval_seconds: int
     ) -> Candles:
-        """See ``ports.MarketData``."""
+        """See ``ports.market.MarketData``."""
         known = [symbol for symbol in sorted(symbols) if symbol in self.closes]
         offset = int((self.end - as_of).total_seconds()) // interval_seconds
         rows = []

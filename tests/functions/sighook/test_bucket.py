@@ -11,9 +11,9 @@ import pytest
 from moto import mock_aws
 
 from functions.sighook.service import run
-from linkage.adapters.file_market import FileMarket
-from linkage.adapters.markets import market_from
-from linkage.adapters.simulated_market import SimulatedMarket
+from linkage.adapters.markets.files import FileMarket
+from linkage.adapters.markets.selection import market_from
+from linkage.adapters.markets.simulated import SimulatedMarket
 from linkage.runtime import aws
 from tests.functions.sighook.fakes import NOON, FakeParameters
 from tests.functions.sighook.test_service import World

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from functions.sighook import collaborators
+from functions.sighook import dependencies
 from functions.sighook.handler import run_strategy
 from linkage.domain.errors import ConfigurationError, InvalidInputError, RefusedError
 from tests.functions.sighook.test_service import World
@@ -33,12 +33,12 @@ ENVIRONMENT = {
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
-    collaborators.forget()
+    dependencies.forget()
     world = World()
-    monkeypatch.setattr(collaborators, "ports", lambda: world.ports)
+    monkeypatch.setattr(dependencies, "ports", lambda: world.ports)
     yield world
     monkeypatch.undo()
-    collaborators.forget()
+    dependencies.forget()
 
 
 def counts(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
@@ -108,15 +108,15 @@ def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.Mo
     for name, value in {**ENVIRONMENT, "REPLAY": "true"}.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    collaborators.forget()
+    dependencies.forget()
 
-    assert collaborators.ports().market.symbols()
-    assert collaborators.deployment().replay
-    collaborators.forget()
+    assert dependencies.ports().market.symbols()
+    assert dependencies.deployment().replay
+    dependencies.forget()
     monkeypatch.setenv("LINKAGE_PARAMETERS_OVERRIDE", "rsi_buy = ")
     with pytest.raises(ConfigurationError):
-        collaborators.ports()
-    collaborators.forget()
+        dependencies.ports()
+    dependencies.forget()
 
 
 def test_the_entry_point_imports_no_strategy_and_no_market() -> None:
@@ -124,8 +124,8 @@ def test_the_entry_point_imports_no_strategy_and_no_market() -> None:
         "numpy",
         "duckdb",
         "ccxt",
-        "linkage.strategy.engine",
-        "linkage.adapters.candle_files",
+        "strategies.matrix.engine",
+        "linkage.adapters.markets.candle_files",
     }
     code = "import sys, functions.sighook.handler\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

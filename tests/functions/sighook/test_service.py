@@ -13,8 +13,9 @@ import pytest
 from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
 from linkage.domain.errors import DeliveryError
 from linkage.domain.keys import is_ours
-from linkage.ports import Candles, SinkReply
-from linkage.strategy.matrix import MATRIX
+from linkage.ports.market import Candles
+from linkage.ports.sink import SinkReply
+from strategies.matrix.strategy import MATRIX
 from tests.functions.sighook.fakes import NOON, ArrayMarket, FakeParameters, FakeSink, FakeStates, later, wave
 from tests.support.clock import FrozenClock
 from tests.support.fakes import FakeSignalStore
@@ -103,7 +104,7 @@ class Interrupted(ArrayMarket):
     meanwhile: Callable[[], object] = lambda: None
 
     def candles(self, symbols: Sequence[str], **asked: Any) -> Candles:
-        """See ``ports.MarketData``."""
+        """See ``ports.market.MarketData``."""
         self.meanwhile()
         return super().candles(symbols, **asked)
 

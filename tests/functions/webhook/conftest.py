@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from functions.webhook import collaborators
+from functions.webhook import dependencies
 from functions.webhook.handler import receive
 from functions.webhook.service import Ports
 from functions.webhook.settings import WebhookSettings
@@ -58,7 +58,7 @@ class Door:
         self.store = FakeSignalStore(self.clock)
 
     def ports(self) -> Ports:
-        """Return the collaborators."""
+        """Return the dependencies."""
         return Ports(self.store, self.bots, self.keys, self.queue, self.forwarder, self.clock)
 
     def call(
@@ -109,12 +109,12 @@ def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """The webhook, with an empty store and no bots; ``capsys`` reads what it logs."""
     door = Door()
     settings = WebhookSettings(stage="test", table_name="t", fills_queue_url="q", secret_id="s")
-    collaborators.forget()
+    dependencies.forget()
     # A new logger writes to the standard output of this test, not to that of the first one.
-    logging.Logger.manager.loggerDict.pop(collaborators.SERVICE, None)
+    logging.Logger.manager.loggerDict.pop(dependencies.SERVICE, None)
     ports = door.ports()
-    monkeypatch.setattr(collaborators, "settings", lambda: settings)
-    monkeypatch.setattr(collaborators, "ports", lambda: ports)
+    monkeypatch.setattr(dependencies, "settings", lambda: settings)
+    monkeypatch.setattr(dependencies, "ports", lambda: ports)
     yield door
-    collaborators.logger.cache_clear()
-    collaborators.metrics.cache_clear()
+    dependencies.logger.cache_clear()
+    dependencies.metrics.cache_clear()

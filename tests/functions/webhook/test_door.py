@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.webhook import collaborators, service
+from functions.webhook import dependencies, service
 from functions.webhook.handler import receive
 from functions.webhook.http import problem_of
 from linkage.domain.errors import (
@@ -164,7 +164,7 @@ def test_paths_and_methods_that_are_not_there(
 
 
 def test_health_says_stage_and_version_and_asks_nobody(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collaborators, "ports", lambda: pytest.fail("health touched a collaborator"))
+    monkeypatch.setattr(dependencies, "ports", lambda: pytest.fail("health touched a collaborator"))
     answer = door.call("/health", method="GET")
     assert answer.status == 200
     assert set(answer.document) == {"status", "stage", "version"}

@@ -10,8 +10,8 @@ import pytest
 
 from linkage.domain.errors import ConfigurationError
 from linkage.strategy.arms import choose_arm, default_arms, parse_arms
-from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.strategy import MATRIX
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TWO = """

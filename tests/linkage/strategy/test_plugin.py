@@ -9,9 +9,7 @@ from decimal import Decimal
 import pytest
 
 from linkage.domain.errors import ConfigurationError
-from linkage.ports import Candles
-from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters
+from linkage.ports.market import Candles
 from linkage.strategy.plugin import (
     Decided,
     Decision,
@@ -21,7 +19,9 @@ from linkage.strategy.plugin import (
     sent_signals,
 )
 from linkage.strategy.state import LastSignal, StrategyState
-from tests.linkage.strategy.markets import NOON, candles_of, later, random_rows
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.strategy import MATRIX
+from tests.strategies.matrix.markets import NOON, candles_of, later, random_rows
 
 EAGER = Parameters(score_buy_target=Decimal(2), score_sell_target=Decimal(2), min_indicators=1, bars=120)
 
@@ -35,8 +35,8 @@ class Tags(StrategyParameters):
 
 
 def test_the_reference_strategy_is_found_by_its_path_and_hashes_its_own_package() -> None:
-    assert load_strategy("linkage.strategy.matrix:MATRIX") is MATRIX
-    assert MATRIX.package == "linkage.strategy"
+    assert load_strategy("strategies.matrix.strategy:MATRIX") is MATRIX
+    assert MATRIX.package == "strategies.matrix"
 
 
 def test_a_set_has_one_spelling_in_a_snapshot() -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linkage.ports import Candles
-from linkage.strategy.parameters import Parameters
+from linkage.ports.market import Candles
 from linkage.strategy.window import select_window
-from tests.linkage.strategy.markets import NOON, candles_of, later, random_rows
+from strategies.matrix.parameters import Parameters
+from tests.strategies.matrix.markets import NOON, candles_of, later, random_rows
 
 PARAMETERS = Parameters()
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from demo.market import prepare
+from demo.sources import from_simulation
 from local.backtest.ledger import OwnLedger
-from local.demo.market import prepare
-from local.demo.sources import from_simulation
 from local.postgres import PostgresServer
-from tests.linkage.strategy.conftest import REAL_CANDLES
+from tests.strategies.matrix.conftest import REAL_CANDLES
 from tests.support.ledger import LedgerDatabase
 
 collect_ignore = [] if REAL_CANDLES.is_dir() else ["test_real_candles.py"]

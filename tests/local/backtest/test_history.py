@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from demo.market import read_candles, write_file
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.paper import Rules
-from linkage.strategy.matrix import MATRIX
 from local.backtest.history import History, Request, open_history, parse_rules
-from local.demo.market import read_candles, write_file
+from strategies.matrix.strategy import MATRIX
 
 BAR = timedelta(minutes=5)
 LAST = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from linkage.strategy.matrix import MATRIX
 from local.backtest.history import Request, open_history
 from local.backtest.ledger import OwnLedger
 from local.backtest.run import run
-from tests.linkage.strategy.conftest import REAL_CANDLES
+from strategies.matrix.strategy import MATRIX
+from tests.strategies.matrix.conftest import REAL_CANDLES
 
 PARAMETERS = "score_buy_target = 3.0\nscore_sell_target = 4.0\nmin_indicators = 1\ncooldown_bars = 1"
 

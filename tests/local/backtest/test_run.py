@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from linkage.strategy.matrix import MATRIX
 from local.backtest.history import Request, open_history
 from local.backtest.ledger import OwnLedger, own_ledger
 from local.backtest.run import Outcome, files_of, run
+from strategies.matrix.strategy import MATRIX
 
 PARAMETERS = """
 score_buy_target = 2.0

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from linkage.domain.paper import Rules
 from linkage.domain.times import parse_utc
-from linkage.ports import Candles
-from linkage.strategy.matrix import MATRIX
-from linkage.strategy.parameters import Parameters
+from linkage.ports.market import Candles
 from local.backtest.history import History
 from local.backtest.trading import Traded, trade
-from tests.linkage.strategy.markets import NOON, candles_of, random_rows
+from strategies.matrix.parameters import Parameters
+from strategies.matrix.strategy import MATRIX
+from tests.strategies.matrix.markets import NOON, candles_of, random_rows
 
 BARS = 72
 LENGTH = 60

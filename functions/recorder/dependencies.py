@@ -1,0 +1,71 @@
+"""What the recorder works with, built once per process, when the first event comes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics
+
+from functions.recorder.service import Ports
+from functions.recorder.settings import RecorderSettings
+from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboard
+from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.ledger import PostgresLedger
+from linkage.runtime import aws
+from linkage.runtime.observability import SystemClock, make_logger, make_metrics
+
+SERVICE = "recorder"
+
+
+@lru_cache(maxsize=1)
+def settings() -> RecorderSettings:
+    """Return the settings from the environment."""
+    return RecorderSettings.load()
+
+
+@lru_cache(maxsize=1)
+def connection() -> LedgerConnection:
+    """Return the process's one connection to PostgreSQL."""
+    return LedgerConnection(settings())
+
+
+def deadlocks() -> int:
+    """Return how many deadlocks were retried since the last call."""
+    count, connection().deadlocks = connection().deadlocks, 0
+    return count
+
+
+@lru_cache(maxsize=1)
+def ports() -> Ports:
+    """Return the ledger, the hot store and the switch."""
+    # One second and one retry: behind a store that is away, fills must not queue up.
+    client = aws.client("dynamodb", connect_timeout=1.0, read_timeout=1.0, max_attempts=2)
+    clock = SystemClock()
+    table = settings().table_name
+    return Ports(
+        ledger=PostgresLedger(connection()),
+        store=DynamoSignalStore(table, client, clock),
+        switchboard=DynamoSwitchboard(table, client),
+        clock=clock,
+    )
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """Return the recorder's logger."""
+    return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
+
+
+@lru_cache(maxsize=1)
+def metrics() -> Metrics:
+    """Return the recorder's metrics."""
+    return make_metrics(SERVICE)
+
+
+def forget() -> None:
+    """Drop everything, so that the next event builds it anew; close what is open."""
+    if connection.cache_info().currsize:
+        connection().close()
+    for built in (settings, connection, ports, logger, metrics):
+        built.cache_clear()

@@ -1,0 +1,1 @@
+"""DynamoDB: the hot store of signals, bots, states and claims."""

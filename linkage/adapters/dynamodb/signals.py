@@ -1,0 +1,265 @@
+"""The hot store of signals in DynamoDB, and the switch that an operator turns.
+
+DynamoDB deletes expired items some time within days of their expiry. No answer given here depends on
+when: expiry is compared on every read, and in the condition of every write.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from linkage.adapters.dynamodb.table import ConditionFailedError, item_key, store_errors
+from linkage.contracts import items
+from linkage.domain.errors import StoreUnavailableError
+from linkage.domain.facts import SignalKey
+from linkage.domain.times import iso_utc, parse_utc
+from linkage.ports.clock import Clock
+from linkage.ports.store import HotItem, PutOutcome
+
+BATCH_GET_LIMIT = 100
+UNPROCESSED_ROUNDS = 4
+PUT_ROUNDS = 3
+_ABSENT = f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now"
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class DynamoSignalStore:
+    """Signals, snapshots and runs of the last weeks, one item each.
+
+    Args:
+        table_name: the table; ``linkage.contracts.items`` describes what is in it.
+        client: a boto3 DynamoDB client. Its time-outs and retries are the caller's decision.
+        clock: tells what has expired.
+        pause: waits between two rounds of a batch read that was answered in part.
+    """
+
+    def __init__(
+        self, table_name: str, client: Any, clock: Clock, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._table = table_name
+        self._client = client
+        self._clock = clock
+        self._pause = pause
+
+    def put_signal(
+        self, key: SignalKey, *, fact: str, meaning: str, disposition: str, received_at: datetime
+    ) -> PutOutcome:
+        """Store a signal under its key unless a living one is there; see ``ports.store.SignalStore``."""
+        item = {
+            **item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+            **_common("signal", fact, received_at),
+            "meaning": {"S": meaning},
+            "disposition": {"S": disposition},
+            "bot_id": {"S": key.bot_id},
+            "client_order_id": {"S": key.client_order_id},
+            items.TTL_ATTRIBUTE: {"N": _epoch(received_at + timedelta(days=items.SIGNAL_TTL_DAYS))},
+        }
+        for _ in range(PUT_ROUNDS):
+            if self._put_if_absent(item):
+                return "stored"
+            present = self._get(item[items.PK]["S"], items.SIGNAL_SK)
+            if present is not None:
+                return "repeated" if present["meaning"]["S"] == meaning else "conflict"
+            # It expired, or was deleted, between the write and the read: the write can now succeed.
+        raise StoreUnavailableError(f"signal {key.client_order_id!r} came and went {PUT_ROUNDS} times")
+
+    def get_signals(self, keys: Sequence[SignalKey]) -> Mapping[SignalKey, str]:
+        """Return the facts of those signals that are there, read consistently."""
+        by_pk = {items.signal_pk(key.bot_id, key.client_order_id): key for key in keys}
+        found = self._batch_get([(pk, items.SIGNAL_SK) for pk in by_pk])
+        return {by_pk[item[items.PK]["S"]]: item["body"]["S"] for item in found}
+
+    def claim_forward(self, key: SignalKey) -> bool:
+        """Tell whether the signal has still to be forwarded."""
+        item = self._get(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK)
+        return item is not None and "forwarded_at" not in item
+
+    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
+        """Remember that the signal was forwarded; nothing happens when it is gone."""
+        try:
+            with store_errors():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+                    UpdateExpression="SET forwarded_at = if_not_exists(forwarded_at, :at)",
+                    ConditionExpression=f"attribute_exists({items.PK})",
+                    ExpressionAttributeValues={":at": {"S": iso_utc(at)}},
+                )
+        except ConditionFailedError:
+            return
+
+    def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
+        """Store a snapshot's description, which never expires; False when it was there already."""
+        return self._put_if_absent(
+            {
+                **item_key(items.snapshot_pk(snapshot_id), f"SNAPSHOT#{config_hash}"),
+                **_common("snapshot", fact, received_at),
+            }
+        )
+
+    def put_run(self, run_id: str, *, fact: str, received_at: datetime) -> bool:
+        """Store a run's record; False when that run was there already."""
+        expires = _epoch(received_at + timedelta(days=items.RUN_TTL_DAYS))
+        return self._put_if_absent(
+            {
+                **item_key(items.run_pk(run_id), items.RUN_SK),
+                **_common("run", fact, received_at),
+                items.TTL_ATTRIBUTE: {"N": expires},
+            }
+        )
+
+    def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
+        """Yield the bots and the switch as they are now, then what was received in these hours."""
+        yield from self._standing()
+        for hour in hours:
+            keys = list(self._keys_of_hour(hour))
+            for start in range(0, len(keys), BATCH_GET_LIMIT):
+                found = self._batch_get(keys[start : start + BATCH_GET_LIMIT])
+                hot = [_hot_item(item) for item in found]
+                yield from sorted(hot, key=lambda one: (one.received_at, one.body))
+
+    def _standing(self) -> list[HotItem]:
+        """What never expires and has no hour: few items, each the latest of its kind."""
+        pages: list[Item] = []
+        start: dict[str, Any] = {}
+        while True:
+            with store_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression=f"{items.PK} = :bots",
+                    ExpressionAttributeValues={":bots": {"S": items.BOT_PK}},
+                    **start,
+                )
+            pages.extend(page["Items"])
+            if not page.get("LastEvaluatedKey"):
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        switch = self._get(items.SWITCH_PK, items.SWITCH_SK)
+        return [_hot_item(item) for item in (*pages, *([switch] if switch else []))]
+
+    def _keys_of_hour(self, hour: str) -> Iterator[tuple[str, str]]:
+        start: dict[str, Any] = {}
+        while True:
+            with store_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    IndexName=items.HOUR_INDEX,
+                    KeyConditionExpression="#hour = :hour",
+                    ExpressionAttributeNames={"#hour": items.HOUR_INDEX_PK},
+                    ExpressionAttributeValues={":hour": {"S": hour}},
+                    **start,
+                )
+            for item in page["Items"]:
+                yield item[items.PK]["S"], item[items.SK]["S"]
+            if not page.get("LastEvaluatedKey"):
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _put_if_absent(self, item: Item) -> bool:
+        try:
+            with store_errors():
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression=_ABSENT,
+                    ExpressionAttributeValues={":now": {"N": _epoch(self._clock.now())}},
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        with store_errors():
+            reply = self._client.get_item(TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True)
+        item: Item | None = reply.get("Item")
+        return item if item is not None and self._alive(item) else None
+
+    def _batch_get(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        found: list[Item] = []
+        for start in range(0, len(keys), BATCH_GET_LIMIT):
+            wanted = [item_key(pk, sk) for pk, sk in keys[start : start + BATCH_GET_LIMIT]]
+            found.extend(self._batch_get_all(wanted))
+        return [item for item in found if self._alive(item)]
+
+    def _batch_get_all(self, wanted: list[dict[str, Any]]) -> Iterator[Item]:
+        request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+        for attempt in range(UNPROCESSED_ROUNDS):
+            if attempt:
+                self._pause(0.025 * 2**attempt)
+            with store_errors():
+                reply = self._client.batch_get_item(RequestItems=request)
+            yield from reply["Responses"].get(self._table, ())
+            request = reply.get("UnprocessedKeys") or {}
+            if not request:
+                return
+        raise StoreUnavailableError("the table answered a batch read only in part")
+
+    def _alive(self, item: Item) -> bool:
+        expires = item.get(items.TTL_ATTRIBUTE)
+        return expires is None or int(expires["N"]) > int(self._clock.now().timestamp())
+
+
+class DynamoSwitchboard:
+    """The linking switch. Its last position is one item; every change reaches the ledger by the stream.
+
+    Args:
+        table_name: the table that holds the switch.
+        client: a boto3 DynamoDB client.
+    """
+
+    def __init__(self, table_name: str, client: Any) -> None:
+        self._table = table_name
+        self._client = client
+
+    def linking_enabled(self) -> bool:
+        """Tell whether linking is on; on when nobody ever turned it off.
+
+        Raises:
+            StoreUnavailableError: the switch cannot be read, or what is there is no switch.
+        """
+        with store_errors():
+            reply = self._client.get_item(
+                TableName=self._table, Key=item_key(items.SWITCH_PK, items.SWITCH_SK), ConsistentRead=True
+            )
+        if "Item" not in reply:
+            return True
+        try:
+            enabled = json.loads(reply["Item"]["body"]["S"])["enabled"]
+        except (KeyError, TypeError, ValueError):
+            raise StoreUnavailableError("the switch item cannot be read") from None
+        return enabled is not False
+
+    def turn(self, fact: str, *, changed_at: datetime) -> None:
+        """Turn the switch; ``fact`` is ``SwitchRecord.fact_text()``."""
+        item = {**item_key(items.SWITCH_PK, items.SWITCH_SK), **_common("switch", fact, changed_at)}
+        # The switch is not swept by the hour: it is one item, whatever its age.
+        del item[items.HOUR_INDEX_PK]
+        with store_errors():
+            self._client.put_item(TableName=self._table, Item=item)
+
+
+def _common(kind: str, fact: str, received_at: datetime) -> dict[str, Any]:
+    received = iso_utc(received_at)
+    return {
+        "kind": {"S": kind},
+        "body": {"S": fact},
+        items.HOUR_INDEX_SK: {"S": received},
+        items.HOUR_INDEX_PK: {"S": received[:13]},
+    }
+
+
+def _hot_item(item: Item) -> HotItem:
+    return HotItem(
+        kind=item["kind"]["S"],
+        body=item["body"]["S"],
+        received_at=parse_utc(item[items.HOUR_INDEX_SK]["S"]),
+    )
+
+
+def _epoch(moment: datetime) -> str:
+    return str(int(moment.timestamp()))

@@ -1,0 +1,1 @@
+"""HTTP: signals to our webhook, bodies to a receiver behind it."""

@@ -1,0 +1,1 @@
+"""Candles: of an exchange, of files, of S3, or simulated."""

@@ -1,0 +1,1 @@
+"""Lots and episodes: what each trade made."""

@@ -1,0 +1,1 @@
+"""What is read of the ledger: rates, reports, traces, exports, checks."""

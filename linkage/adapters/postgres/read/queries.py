@@ -1,0 +1,167 @@
+"""Other people's SQL: one statement, read only, on a connection of its own that ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors, generators
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
+
+from linkage.adapters.postgres.connection import DeadlineConnection, DeadlineExceededError, connect
+from linkage.domain.errors import InvalidInputError, LedgerUnavailableError
+from linkage.runtime.settings import DatabaseSettings
+
+MAX_QUERY_LENGTH = 100_000
+MAX_CELL_LENGTH = 100_000
+MAX_RESULT_LENGTH = 4_000_000
+"""What a function may answer is limited to 6 MB, and JSON escapes some of it."""
+
+_BOOLEAN, _BIGINT, _SMALLINT, _INTEGER, _OID = 16, 20, 21, 23, 26
+_CONVERTED: dict[int, Callable[[str], Any]] = {
+    _SMALLINT: int,
+    _INTEGER: int,
+    _BIGINT: int,
+    _OID: int,
+    _BOOLEAN: lambda text: text == "t",
+}
+"""By type. All others stay as PostgreSQL writes them: exact, and safe for every value a type can have."""
+
+_ROWS = (ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK)
+_UNAVAILABLE = ("08", "53")
+_SHUT_DOWN = ("57P01", "57P02", "57P03")
+
+
+class QueryFailedError(InvalidInputError):
+    """The statement is at fault. The message is PostgreSQL's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows of cells that JSON knows; ``truncated`` when there were more."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    truncated: bool
+
+
+class PostgresQueries:
+    """Runs statements as the role ``sql_reader``, each on a new connection.
+
+    Args:
+        settings: where and as whom.
+        max_rows: how many rows are returned at most.
+    """
+
+    def __init__(self, settings: DatabaseSettings, *, max_rows: int) -> None:
+        self._settings = settings
+        self._max_rows = max_rows
+
+    def run(self, statement: str) -> QueryResult:
+        """Return what one statement answers.
+
+        The server prepares it, which it does for a single statement only, and executes it in a read-only
+        transaction that is never committed. What it changes of its session ends with the connection; the
+        role may write nothing in any case, and its time limit was taken before the statement began.
+
+        Raises:
+            QueryFailedError: the statement is at fault, or took too long.
+            LedgerUnavailableError: no connection, or the server cannot serve.
+        """
+        text = _checked(statement)
+        try:
+            connection = connect(self._settings)
+        except errors.OperationalError as error:
+            raise LedgerUnavailableError(f"PostgreSQL is away: {type(error).__name__}") from error
+        with closing(connection):
+            try:
+                connection.execute("BEGIN READ ONLY")
+                return self._answer(connection, text)
+            except DeadlineExceededError:
+                raise
+            except psycopg.Error as error:
+                state = error.sqlstate
+                if state is None or state[:2] in _UNAVAILABLE or state in _SHUT_DOWN:
+                    raise LedgerUnavailableError("PostgreSQL ended the connection") from error
+                raise QueryFailedError(_message(error)) from error
+
+    def _answer(self, connection: DeadlineConnection, text: bytes) -> QueryResult:
+        connection.pgconn.send_prepare(b"", text)
+        _complete(connection)
+        connection.pgconn.send_describe_prepared(b"")
+        described = _complete(connection)
+        fields = range(described.nfields)
+        columns = [(described.fname(number) or b"").decode() for number in fields]
+        types = [described.ftype(number) for number in fields]
+
+        connection.pgconn.send_query_prepared(b"", [])
+        connection.pgconn.set_single_row_mode()
+        rows: list[list[Any]] = []
+        length = 0
+        for values in _stream(connection, len(columns)):
+            length += sum(len(value) for value in values if value is not None) + 4 * len(values)
+            if len(rows) == self._max_rows or (rows and length > MAX_RESULT_LENGTH):
+                return QueryResult(columns, rows, truncated=True)
+            rows.append([_cell(kind, value) for kind, value in zip(types, values, strict=True)])
+        return QueryResult(columns, rows, truncated=False)
+
+
+def _checked(statement: object) -> bytes:
+    if not isinstance(statement, str) or not statement.strip():
+        raise QueryFailedError("the statement is empty", "sql")
+    if len(statement) > MAX_QUERY_LENGTH:
+        raise QueryFailedError(f"the statement is longer than {MAX_QUERY_LENGTH} characters", "sql")
+    try:
+        text = statement.encode()
+    except UnicodeEncodeError:
+        raise QueryFailedError("the statement is not Unicode text", "sql") from None
+    if b"\x00" in text:
+        # The server's library reads up to the first NUL and would run half of it.
+        raise QueryFailedError("the statement holds a NUL character", "sql")
+    return text
+
+
+def _complete(connection: DeadlineConnection) -> PGresult:
+    results = connection.wait(generators.execute(connection.pgconn))
+    return _good(connection, results[-1])
+
+
+def _stream(connection: DeadlineConnection, width: int) -> Iterator[list[bytes | None]]:
+    """Yield rows as they come, so that a caller who has enough need not take the rest."""
+    while (result := connection.wait(generators.fetch(connection.pgconn))) is not None:
+        _good(connection, result)
+        if result.status in _ROWS:
+            for row in range(result.ntuples):
+                yield [result.get_value(row, column) for column in range(width)]
+        elif result.status != ExecStatus.COMMAND_OK:
+            raise QueryFailedError("only statements that answer with rows are possible here", "sql")
+
+
+def _good(connection: DeadlineConnection, result: PGresult) -> PGresult:
+    if result.status == ExecStatus.FATAL_ERROR:
+        raise errors.error_from_result(result, encoding=connection.info.encoding)
+    return result
+
+
+def _cell(kind: int, value: bytes | None) -> Any:
+    if value is None:
+        return None
+    text = value.decode(errors="replace")
+    convert = _CONVERTED.get(kind)
+    if convert is not None:
+        return convert(text)
+    return text if len(text) <= MAX_CELL_LENGTH else text[:MAX_CELL_LENGTH] + "…"
+
+
+def _message(error: psycopg.Error) -> str:
+    diagnostics = error.diag
+    parts = [diagnostics.message_primary or str(error) or type(error).__name__]
+    if diagnostics.statement_position:
+        parts.append(f"at character {diagnostics.statement_position}")
+    if diagnostics.message_hint:
+        parts.append(diagnostics.message_hint)
+    return "; ".join(parts)

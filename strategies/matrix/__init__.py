@@ -1,0 +1,1 @@
+"""The reference strategy: candles, state and parameters in, decisions and new state out. Nothing else."""
