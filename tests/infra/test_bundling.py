@@ -267,7 +267,9 @@ def test_code_for_lambda_is_compiled_where_its_python_is_installed(lambda_zips: 
 
 
 def test_host_code_is_compiled_for_the_interpreter_that_runs_it(host_zips: dict[str, Path]) -> None:
-    compiled = Path(importlib.util.cache_from_source(str(host_zips["webhook"] / "linkage" / "ports" / "clock.py")))
+    compiled = Path(
+        importlib.util.cache_from_source(str(host_zips["webhook"] / "linkage" / "ports" / "clock.py"))
+    )
     assert compiled.exists()
 
 
