@@ -30,8 +30,7 @@ COPIED = ("cli", "functions", "infra", "linkage", "local", "migrations", "tests"
 LINKS = "linkage/adapters/postgres/ledger/links.py"
 DERIVE = "linkage/adapters/postgres/ledger/orders.py"
 LEDGER = "linkage/adapters/postgres/ledger/ledger.py"
-SCHEMA = "migrations/versions/v0001_ledger.py"
-DISPOSITIONS = "migrations/versions/v0007_windows.py"
+DISPOSITIONS = "migrations/schema/03_dispositions.sql"
 FACTS = "linkage/adapters/postgres/ledger/facts.py"
 SIGNALS = "linkage/adapters/dynamodb/signals.py"
 HANDLER = "functions/recorder/handler.py"
@@ -115,7 +114,7 @@ MUTANTS = (
     Mutant(
         "fill key without order_id",
         "25",
-        SCHEMA,
+        DISPOSITIONS,
         (("SELECT DISTINCT ON (order_id, fill_id, venue, account) *\nFROM fills\n"
           "ORDER BY order_id, fill_id, venue, account,",
           "SELECT DISTINCT ON (fill_id, venue, account) *\nFROM fills\nORDER BY fill_id, venue, account,"),),

@@ -29,7 +29,7 @@ ON CONFLICT DO NOTHING
 _NEXT_WRITER: LiteralString = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
 _UNCOUNTED: LiteralString = """
 SELECT min(bucket), max(bucket) + INTERVAL '5 minutes' FROM rolled_rates
-WHERE told IS DISTINCT FROM (SELECT facts_for_rates())
+WHERE facts_version IS DISTINCT FROM (SELECT facts_for_rates())
 GROUP BY date_trunc('day', bucket) ORDER BY 1 DESC
 """
 FOUND: LiteralString = """
@@ -54,10 +54,10 @@ _COUNT: LiteralString = (
     + FOUND.replace("{start}", "%(start)s").replace("{end}", "%(end)s")
     + """
 UPDATE rolled_rates r
-SET told = facts_for_rates(), counts = coalesce(found.counts, '[]')
+SET facts_version = facts_for_rates(), counts = coalesce(found.counts, '[]')
 FROM rolled_rates uncounted LEFT JOIN found USING (bucket)
 WHERE r.bucket = uncounted.bucket AND uncounted.bucket >= %(start)s AND uncounted.bucket < %(end)s
-  AND uncounted.told IS DISTINCT FROM (SELECT facts_for_rates()) AND NOT coalesce(found.waits, false)
+  AND uncounted.facts_version IS DISTINCT FROM (SELECT facts_for_rates()) AND NOT coalesce(found.waits, false)
   AND pg_snapshot_xmin(pg_current_snapshot()) >= %(next_writer)s::xid8
 """
 )

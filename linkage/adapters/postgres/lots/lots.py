@@ -187,7 +187,7 @@ SELECT DISTINCT ON (r.venue, r.symbol) r.venue, r.symbol, r.quantity_step, r.min
 FROM trading_rules r
 JOIN json_to_recordset(%(markets)s::json) AS m(venue text, symbol text)
   ON r.venue = m.venue COLLATE "C" AND r.symbol = m.symbol COLLATE "C"
-ORDER BY r.venue, r.symbol, r.told_at DESC
+ORDER BY r.venue, r.symbol, r.reported_at DESC
 """
 
 Columns = tuple[tuple[LiteralString, LiteralString], ...]

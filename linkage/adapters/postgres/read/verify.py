@@ -81,7 +81,7 @@ FROM (
 SELECT count(*), array_agg(bucket::text ORDER BY bucket)
                  FILTER (WHERE r.counts IS DISTINCT FROM coalesce(found.counts, '[]'))
 FROM rolled_rates r LEFT JOIN found USING (bucket)
-WHERE r.told = (SELECT facts_for_rates())
+WHERE r.facts_version = (SELECT facts_for_rates())
 """,
     "every fill has a receipt, and every receipt a fill": """
 SELECT count(*), array_agg(order_id || ' ' || fill_id ORDER BY order_id, fill_id)

@@ -31,7 +31,7 @@ PLAIN = """
 SELECT coalesce(mode, 'unknown'), disposition, count(*), count(snapshot_id) FROM order_dispositions
 WHERE executed AND order_time >= %s AND order_time < %s GROUP BY 1, 2
 """
-COUNTED = "SELECT count(*) FROM rolled_rates WHERE told = facts_for_rates() AND counts <> '[]'"
+COUNTED = "SELECT count(*) FROM rolled_rates WHERE facts_version = facts_for_rates() AND counts <> '[]'"
 
 Told = Mapping[str, Any] | StoredSignal | BotRecord | FactBatch
 

@@ -1,15 +1,7 @@
-"""The rates of what has settled, counted once for each five minutes."""
+-- The rates of what has settled, counted once for each five minutes. A row without counts, or counted with
+-- fewer facts about bots and the switch than there are, says nothing. What is not counted is judged order by
+-- order, so that an answer never depends on what is stored here.
 
-from __future__ import annotations
-
-from alembic import op
-
-revision = "0009"
-down_revision = "0008"
-
-# A row without counts, or counted with fewer facts about bots and the switch than there are, says nothing.
-# What is not counted is judged order by order, so that an answer never depends on what is kept here.
-RATES = r"""
 CREATE FUNCTION rate_bucket(moment timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT date_bin(INTERVAL '5 minutes', moment, TIMESTAMPTZ '2000-01-01 00:00:00Z')
@@ -17,7 +9,7 @@ $$;
 
 CREATE TABLE rolled_rates (
   bucket timestamptz PRIMARY KEY CHECK (bucket = rate_bucket(bucket)),
-  told bigint,
+  facts_version bigint,
   counts jsonb
 );
 
@@ -39,7 +31,7 @@ BEGIN
   WITH rolled AS MATERIALIZED (
     SELECT r.bucket, r.counts FROM rolled_rates r
     WHERE r.bucket >= from_time AND r.bucket <= to_time - INTERVAL '5 minutes'
-      AND r.told = (SELECT facts_for_rates())
+      AND r.facts_version = (SELECT facts_for_rates())
   ), gaps AS MATERIALIZED (
     SELECT unnest(tstzmultirange(tstzrange(from_time, to_time))
                   - coalesce(range_agg(tstzrange(r.bucket, r.bucket + INTERVAL '5 minutes')), '{}')) AS span
@@ -61,19 +53,3 @@ BEGIN
   ) each
   GROUP BY 1, 2;
 END $$;
-"""
-
-GRANTS = """
-GRANT SELECT, INSERT, UPDATE, DELETE ON rolled_rates TO recorder;
-GRANT SELECT ON rolled_rates TO reader, sql_reader;
-REVOKE EXECUTE ON FUNCTION rate_bucket(timestamptz), facts_for_rates(),
-  linkage_rates(timestamptz, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rate_bucket(timestamptz), facts_for_rates(),
-  linkage_rates(timestamptz, timestamptz) TO recorder, reader, sql_reader;
-"""
-
-
-def upgrade() -> None:
-    """Create the table, empty, and the function that answers from it and from the orders."""
-    for script in (RATES, GRANTS):
-        op.get_bind().exec_driver_sql(script)

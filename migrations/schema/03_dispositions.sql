@@ -1,15 +1,21 @@
-"""What a report of a window reads costs what the window holds, however long the ledger is."""
+-- What became of each order, and why.
 
-from __future__ import annotations
+CREATE VIEW current_bots AS
+SELECT DISTINCT ON (bot_id) bot_id, source, venue, account, mode, expects_signals, client_id_pattern, book,
+       linked_since, time_zone, removed, updated_at
+FROM bots
+ORDER BY bot_id, updated_at DESC;
 
-from alembic import op
+-- One row per fill: of several versions the greatest.
+CREATE VIEW counted_fills AS
+SELECT DISTINCT ON (order_id, fill_id, venue, account) *
+FROM fills
+ORDER BY order_id, fill_id, venue, account,
+         coalesce(quantity, cumulative_quantity) DESC, coalesce(price, average_price) DESC NULLS LAST,
+         coalesce(fee, total_fees) DESC NULLS LAST, executed_at DESC, economics DESC;
 
-revision = "0007"
-down_revision = "0006"
-
-# A pattern is looked at once for each bot and statement, and no longer for each order: what cannot be
-# compiled is no pattern at all.
-PATTERN = r"""
+-- A pattern that somebody mistyped matches nothing; it must not make every report fail. It is looked at once
+-- for each bot and statement.
 CREATE FUNCTION valid_pattern(pattern text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
 BEGIN
@@ -18,11 +24,11 @@ BEGIN
 EXCEPTION WHEN invalid_regular_expression THEN
   RETURN NULL;
 END $$;
-"""
 
-# As it was, but bots are read once for each statement: they are few, and orders are many.
-DISPOSITIONS = r"""
-CREATE OR REPLACE VIEW order_dispositions AS
+-- Which bot an order belongs to when no link says it: what its events claim, else the pattern of its key,
+-- else its account. Several bots on one account that differ count as mixed. Bots are read once for each
+-- statement: they are few, and orders are many.
+CREATE VIEW order_dispositions AS
 WITH known_bots AS MATERIALIZED (
   SELECT bot_id, venue, account, mode, expects_signals, linked_since, removed,
          CASE WHEN NOT removed AND client_id_pattern IS NOT NULL THEN valid_pattern(client_id_pattern) END
@@ -50,13 +56,13 @@ WITH known_bots AS MATERIALIZED (
          coalesce(own.linked_since, pattern.linked_since, account_bots.linked_since) AS linked_since,
          coalesce(own.expects_signals, pattern.expects_signals, account_bots.expects_signals) AS expects,
          tr.key_is_ours
-           OR coalesce(elder.key_is_ours, false)
+           OR coalesce(ancestor.key_is_ours, false)
            OR coalesce(own.expects_signals, pattern.expects_signals, account_bots.expects_signals) = 'yes'
            OR (pattern.bot_id IS NOT NULL AND pattern.expects_signals = 'mixed') AS expected
   FROM trade_records tr
   LEFT JOIN trade_strategy_link link ON link.order_id = tr.order_id
   LEFT JOIN link_vetoes veto ON veto.order_id = tr.order_id
-  LEFT JOIN trade_records elder ON elder.order_id = coalesce(tr.replaces_order_id, tr.parent_order_id)
+  LEFT JOIN trade_records ancestor ON ancestor.order_id = coalesce(tr.replaces_order_id, tr.parent_order_id)
   LEFT JOIN known_bots own ON own.bot_id = coalesce(link.bot_id, tr.bot_id)
   LEFT JOIN known_bots ours ON ours.bot_id = 'sighook'
   LEFT JOIN LATERAL (
@@ -93,21 +99,26 @@ FROM (
          END AS disposition
   FROM attributed
 ) judged;
-"""
 
-# Both tables grow by a row in minutes at most; nothing on the way of a fill gets an index more.
-INDEXES = """
-CREATE INDEX strategy_runs_scheduled_at ON strategy_runs (scheduled_at);
-CREATE INDEX quarantine_quarantined_at ON quarantine (quarantined_at);
-"""
+CREATE VIEW linkage_rates_hourly AS
+SELECT date_trunc('hour', order_time) AS hour, mode,
+       count(*) AS executed,
+       count(*) FILTER (WHERE disposition = 'linked') AS linked,
+       count(*) FILTER (WHERE disposition = 'pending') AS pending,
+       count(*) FILTER (WHERE disposition = 'lost') AS lost,
+       count(*) FILTER (WHERE disposition = 'conflict') AS conflict,
+       count(*) FILTER (WHERE disposition = 'external') AS external,
+       count(*) FILTER (WHERE disposition = 'unsignalled') AS unsignalled,
+       count(*) FILTER (WHERE disposition = 'disabled') AS disabled,
+       count(*) FILTER (WHERE disposition = 'before_linkage') AS before_linkage,
+       round(100.0 * count(*) FILTER (WHERE disposition = 'linked')
+             / nullif(count(*) FILTER (WHERE disposition IN ('linked', 'lost', 'conflict')), 0), 1)
+         AS expected_linkage_pct,
+       round(100.0 * count(*) FILTER (WHERE disposition = 'linked') / count(*), 1) AS executed_linkage_pct
+FROM order_dispositions
+WHERE executed AND mode IS DISTINCT FROM 'test'
+GROUP BY 1, 2;
 
-GRANTS = """
-REVOKE EXECUTE ON FUNCTION valid_pattern(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION valid_pattern(text) TO recorder, reader, sql_reader;
-"""
-
-
-def upgrade() -> None:
-    """Replace the view, and index what is looked for by time."""
-    for script in (PATTERN, DISPOSITIONS, INDEXES, GRANTS):
-        op.get_bind().exec_driver_sql(script)
+CREATE VIEW quarantine_summary AS
+SELECT quarantine_id, source, reason, field, message_id, quarantined_at, resolved_at, resolution
+FROM quarantine;
