@@ -45,4 +45,4 @@ class RunState(Wire):
     def published(self) -> frozenset[UUID]:
         """Every snapshot that the last run had, so that it is not published again."""
         every = (self.snapshot_id, *self.arm_snapshots.values())
-        return frozenset(one for one in every if one is not None)
+        return frozenset(snapshot_id for snapshot_id in every if snapshot_id is not None)

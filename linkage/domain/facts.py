@@ -177,7 +177,7 @@ class LedgerHealth:
 
 @dataclass(frozen=True, slots=True)
 class LotsMatched:
-    """What the upkeep of lots did.
+    """What one matching of lots did.
 
     Attributes:
         orders: that had changed. books: that were matched.

@@ -91,7 +91,7 @@ def _perpetual(text: str) -> str | None:
     if text.endswith("-PERP-INTX"):
         base = text.removesuffix("-PERP-INTX")
         return _spell(base, "USDC", "USDC") if _ASSET.fullmatch(base) else None
-    suffix = next((each for each in _PERPETUAL_SUFFIXES if text.endswith(each)), None)
+    suffix = next((ending for ending in _PERPETUAL_SUFFIXES if text.endswith(ending)), None)
     if suffix is None:
         return None
     rest = text.removesuffix(suffix).rpartition(":")[2]

@@ -4,7 +4,7 @@ Our own ``client_order_id`` is a UUIDv8 (RFC 9562, section 5.8) written as 32 lo
 digits, the one form that is legal at Coinbase, Binance, Kraken, Alpaca, Bybit and OKX at once. Of its
 122 free bits the first 32 are the bar's time, so that keys follow time and the newest lie side by side in
 every index; 58 are a hash of what the order is for; 32 are a checksum over the rest, so whether a key is
-ours can be told from the key alone.
+ours is seen from the key alone.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Venue:
 
     def play(self, orders: Sequence[PaperOrder], bars: Iterable[Bar]) -> None:
         """Take orders and bars as they come in time; see ``play``."""
-        waiting = deque(sorted(orders, key=lambda one: (one.placed_at, one.order_id)))
+        waiting = deque(sorted(orders, key=lambda order: (order.placed_at, order.order_id)))
         played = None
         for bar in bars:
             if self.book.until is None or bar.start >= self.book.until:
@@ -89,7 +89,7 @@ class Venue:
         arrived = self._created_at(order)
         if order.side == "sell":
             # Who wants to sell does not go on buying; what was bought so far can be sold.
-            for other in [one for one in self.book.orders if one.side == "buy"]:
+            for other in [resting for resting in self.book.orders if resting.side == "buy"]:
                 self._end(other, "cancelled", "CANCELLED", max(arrived, self._created_at(other)))
         refusal = self._refusal(order)
         if refusal is None and order.side == "sell":
@@ -98,9 +98,9 @@ class Venue:
                 order.size = Decimal(0)
                 refusal = "INSUFFICIENT_BALANCE"
         if refusal is not None:
-            self._tell(order, "rejected", refusal, arrived)
+            self._report(order, "rejected", refusal, arrived)
         else:
-            self._tell(order, "open", "OPEN", arrived)
+            self._report(order, "open", "OPEN", arrived)
             self.book.orders.append(order)
 
     def _refusal(self, order: PaperOrder) -> str | None:
@@ -208,7 +208,7 @@ class Venue:
             replacements=order.replacements + 1,
         )
         self._end(order, "cancelled", "REPLACED", bar.end)
-        self._tell(successor, "open", "OPEN", bar.end)
+        self._report(successor, "open", "OPEN", bar.end)
         self.book.orders.append(successor)
 
     def _play_exits(self, lot: Lot, bar: Bar) -> None:
@@ -216,7 +216,7 @@ class Venue:
         if stop is not None and stop.limit is not None and (lot.stopped or bar.low <= stop.limit):
             price = bar.open if lot.stopped else min(bar.open, stop.limit)
             if not lot.stopped and target is not None:
-                self._tell(target, "cancelled", "OCO", bar.end)
+                self._report(target, "cancelled", "OCO", bar.end)
                 lot.target = None
             lot.stopped = True
             quantity = self._available(bar, lot.remaining)
@@ -235,10 +235,10 @@ class Venue:
         if lot.remaining > 0:
             return
         hit.size = hit.filled
-        self._tell(hit, "filled", "FILLED", bar.end)
+        self._report(hit, "filled", "FILLED", bar.end)
         other = lot.target if hit is lot.stop else lot.stop
         if other is not None:
-            self._tell(other, "cancelled", "OCO", bar.end)
+            self._report(other, "cancelled", "OCO", bar.end)
         self.book.lots.remove(lot)
 
     def _fill(self, order: PaperOrder, price: Decimal, quantity: Decimal, liquidity: str, bar: Bar) -> None:
@@ -300,13 +300,13 @@ class Venue:
             if lot.remaining <= 0:
                 for attached in (lot.stop, lot.target):
                     if attached is not None:
-                        self._tell(attached, "cancelled", "POSITION_CLOSED", bar.end)
+                        self._report(attached, "cancelled", "POSITION_CLOSED", bar.end)
                 self.book.lots.remove(lot)
             if quantity <= 0:
                 return
 
     def _end(self, order: PaperOrder, status: str, venue_status: str, at: datetime) -> None:
-        self._tell(order, status, venue_status, at)
+        self._report(order, status, venue_status, at)
         self.book.orders.remove(order)
         if order.side == "buy" and order.filled > 0:
             self._attach_exits(order, at)
@@ -333,14 +333,14 @@ class Venue:
             parent_order_id=entry.order_id,
             trigger=trigger,
         )
-        self._tell(child, "open", "OPEN", at)
+        self._report(child, "open", "OPEN", at)
         return child
 
     def _being_sold(self) -> Decimal:
-        waiting = (one.size - one.filled for one in self.book.orders if one.side == "sell")
+        waiting = (order.size - order.filled for order in self.book.orders if order.side == "sell")
         return sum(waiting, Decimal(0))
 
-    def _tell(self, order: PaperOrder, status: str, venue_status: str, at: datetime) -> None:
+    def _report(self, order: PaperOrder, status: str, venue_status: str, at: datetime) -> None:
         self.reports.append(
             {
                 **self._common(order, "order"),

@@ -90,8 +90,8 @@ def verify(
     matched = False
     for secret in secrets:
         right = _signature(message_id, timestamp, body, secret).encode()
-        for each in given:
-            matched |= hmac.compare_digest(right, each.encode("utf-8", "replace"))
+        for signature in given:
+            matched |= hmac.compare_digest(right, signature.encode("utf-8", "replace"))
     if not matched:
         raise UnknownSignatureError("webhook-signature matches no key")
 

@@ -41,8 +41,8 @@ class SqsEventQueue:
             self._send_batch(batch, redrives)
 
     def _send_batch(self, bodies: Sequence[str], redrives: int) -> None:
-        told = {REDRIVES: {"DataType": "Number", "StringValue": str(redrives)}}
-        attributes = {"MessageAttributes": told} if redrives else {}
+        count = {REDRIVES: {"DataType": "Number", "StringValue": str(redrives)}}
+        attributes = {"MessageAttributes": count} if redrives else {}
         waiting = {str(index): body for index, body in enumerate(bodies)}
         refused: list[dict[str, Any]] = []
         for _ in range(ROUNDS):

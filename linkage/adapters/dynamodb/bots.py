@@ -85,12 +85,12 @@ class DynamoBotDirectory:
         present = self._present(bot_id)
         kept = present.token_hashes[:1] if keep_previous else []
         record = present.model_copy(update={"token_hashes": [token_hash, *kept], "updated_at": at})
-        dropped = [each for each in present.token_hashes if each not in record.token_hashes]
+        dropped = [known for known in present.token_hashes if known not in record.token_hashes]
         self._write(record, present, new_tokens=[token_hash], old_tokens=dropped)
         return record
 
     def remove(self, bot_id: BotId, *, at: datetime) -> BotRecord:
-        """Take a bot's tokens away. Its record stays: what it did is still told by its name.
+        """Take a bot's tokens away. Its record stays: what it did keeps its name.
 
         Raises:
             ConfigurationError: no such bot.
@@ -130,11 +130,11 @@ class DynamoBotDirectory:
             put["ExpressionAttributeValues"] = {":seen": {"S": iso_utc(replaces.updated_at)}}
         token = {"kind": {"S": "token"}, "bot_id": {"S": record.bot_id}, **_received(record)}
         writes: list[dict[str, Any]] = [{"Put": put}]
-        for each in new_tokens:
-            item = {**item_key(items.token_pk(each), items.TOKEN_SK), **token}
+        for token_hash in new_tokens:
+            item = {**item_key(items.token_pk(token_hash), items.TOKEN_SK), **token}
             writes.append({"Put": {"TableName": self._table, "Item": item}})
-        for each in old_tokens:
-            key = item_key(items.token_pk(each), items.TOKEN_SK)
+        for token_hash in old_tokens:
+            key = item_key(items.token_pk(token_hash), items.TOKEN_SK)
             writes.append({"Delete": {"TableName": self._table, "Key": key}})
         try:
             with store_errors():

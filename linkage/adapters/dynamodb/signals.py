@@ -121,7 +121,7 @@ class DynamoSignalStore:
             for start in range(0, len(keys), BATCH_GET_LIMIT):
                 found = self._batch_get(keys[start : start + BATCH_GET_LIMIT])
                 hot = [_hot_item(item) for item in found]
-                yield from sorted(hot, key=lambda one: (one.received_at, one.body))
+                yield from sorted(hot, key=lambda item: (item.received_at, item.body))
 
     def _standing(self) -> list[HotItem]:
         """What never expires and has no hour: few items, each the latest of its kind."""

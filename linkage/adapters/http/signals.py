@@ -116,8 +116,8 @@ def _outcome(response: urllib3.BaseHTTPResponse) -> Literal["stored", "repeated"
 
 def _detail(response: urllib3.BaseHTTPResponse) -> str:
     document = _document(response)
-    told = [str(document[name]) for name in ("field", "detail") if document.get(name)]
-    return ": ".join(told) or f"status {response.status}"
+    reasons = [str(document[name]) for name in ("field", "detail") if document.get(name)]
+    return ": ".join(reasons) or f"status {response.status}"
 
 
 def _document(response: urllib3.BaseHTTPResponse) -> Mapping[str, object]:

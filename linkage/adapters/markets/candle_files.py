@@ -123,7 +123,7 @@ def _query(connection: Any, path: str) -> Series:
     if np.ma.is_masked(times):
         return broken("unreadable_row")
     return _series(
-        np.asarray(times, dtype=np.int64), np.array([np.ma.filled(each, np.nan) for each in values])
+        np.asarray(times, dtype=np.int64), np.array([np.ma.filled(column, np.nan) for column in values])
     )
 
 

@@ -80,13 +80,13 @@ class CcxtMarket:
         end = int(as_of.timestamp()) // interval_seconds * interval_seconds
         start = end - bars * interval_seconds
         wanted = sorted(set(symbols))
-        refused = {each: "unknown_symbol" for each in wanted if each.replace("-", "/") not in markets}
-        known = [each for each in wanted if each not in refused]
+        refused = {symbol: "unknown_symbol" for symbol in wanted if symbol.replace("-", "/") not in markets}
+        known = [symbol for symbol in wanted if symbol not in refused]
         pool = ThreadPoolExecutor(max_workers=REQUESTS_AT_ONCE)
         tickers = pool.submit(self._all_tickers)
         tasks = {
-            pool.submit(self._series, each.replace("-", "/"), start, end, interval_seconds): each
-            for each in known
+            pool.submit(self._series, symbol.replace("-", "/"), start, end, interval_seconds): symbol
+            for symbol in known
         }
         everything: list[Future[Any]] = [tickers, *tasks]
         wait(everything, timeout=deadline - time.monotonic())
@@ -160,17 +160,17 @@ def _series_in_time(tasks: Mapping[Future[Series], str], refused: dict[str, str]
 
 
 def _spreads(tickers: Future[Mapping[str, Any]], symbols: Sequence[str]) -> dict[str, float]:
-    """Return (ask - bid) / mid where the exchange told both in time."""
+    """Return (ask - bid) / mid where the exchange answered both in time."""
     if not tickers.done() or tickers.cancelled():
         return {}
     try:
-        told = tickers.result()
+        by_symbol = tickers.result()
     except MarketUnavailableError:
         # Without it the guardrail says nothing; candles are no worse for that.
         return {}
     spreads = {}
     for symbol in symbols:
-        ticker = told.get(symbol.replace("-", "/"), {})
+        ticker = by_symbol.get(symbol.replace("-", "/"), {})
         bid, ask = ticker.get("bid"), ticker.get("ask")
         if bid and ask and 0 < float(bid) <= float(ask):
             spreads[symbol] = 2 * (float(ask) - float(bid)) / (float(ask) + float(bid))

@@ -86,7 +86,7 @@ class S3Market:
         refused: dict[str, str] = {}
         unread: dict[str, str] = {}
         for symbol in sorted(set(symbols)):
-            name = next((each for each in file_names(symbol, interval_seconds) if each in objects), None)
+            name = next((key for key in file_names(symbol, interval_seconds) if key in objects), None)
             if name is None:
                 refused[symbol] = "unknown_symbol"
             elif objects[name].size > MAX_OBJECT_BYTES:
@@ -116,9 +116,9 @@ class S3Market:
                 Bucket=self._place.bucket, Prefix=prefix, Delimiter="/"
             )
             objects = {
-                str(each["Key"]).removeprefix(prefix): _Object(str(each["ETag"]), int(each["Size"]))
+                str(listed["Key"]).removeprefix(prefix): _Object(str(listed["ETag"]), int(listed["Size"]))
                 for page in pages
-                for each in page.get("Contents", ())
+                for listed in page.get("Contents", ())
             }
         except (ClientError, BotoCoreError) as error:
             raise MarketUnavailableError(f"{self._place} cannot be listed: {_name_of(error)}") from error

@@ -33,14 +33,14 @@ class SelectedMarket:
 
     def __init__(self, market: MarketData, universe: Universe) -> None:
         if universe.top is not None and not isinstance(market, VolumeMarket):
-            raise ConfigurationError("top: needs a market that tells volumes, an exchange", field="symbols")
+            raise ConfigurationError("top: needs a market with volume data, an exchange", field="symbols")
         self._market = market
         self._universe = universe
 
     def symbols(self) -> Sequence[str]:
         """Return every symbol of the universe, sorted."""
         quote, top = self._universe.quote, self._universe.top
-        symbols = [each for each in self._market.symbols() if quote is None or quote_of(each) == quote]
+        symbols = [symbol for symbol in self._market.symbols() if quote is None or quote_of(symbol) == quote]
         if top is None or not isinstance(self._market, VolumeMarket):
             return symbols
         volumes = self._market.quote_volumes()

@@ -90,7 +90,7 @@ class SimulatedMarket:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(COLUMNS)
                 for column, start in enumerate(candles.times):
-                    numbers = [float(each[row, column]) for each in values]
+                    numbers = [float(series[row, column]) for series in values]
                     if not math.isnan(numbers[3]):
                         moment = iso_utc(datetime.fromtimestamp(int(start), UTC))
                         writer.writerow([moment, *(f"{number:.10g}" for number in numbers)])
