@@ -389,7 +389,7 @@ def test_a_universe_is_chosen_by_quote_currency_and_by_volume() -> None:
     assert SelectedMarket(market, Universe(quote="USDT", top=1)).symbols() == ["C-USDT"]
     assert SelectedMarket(market, Universe(top=2)).symbols() == ["A-USD", "C-USDT"]
     assert "BTC-USD" in market_from("simulation:1", "quote:USD").symbols()
-    with pytest.raises(ConfigurationError, match="volumes"):
+    with pytest.raises(ConfigurationError, match="volume data"):
         market_from("simulation:1", "top:5")
 
 
