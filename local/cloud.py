@@ -32,7 +32,6 @@ from botocore.config import Config
 from linkage.domain.errors import PermanentError
 from local.deploy import Deployment, StageOptions, check_disk
 from local.processes import (
-    alive,
     command_line,
     free_port,
     require_free_port,
@@ -248,10 +247,7 @@ def stop(directory: Path) -> bool:
 
 
 def _is_supervisor(pid: int) -> bool:
-    if not alive(pid):
-        return False
-    line = command_line(pid)
-    return "local.supervisor" in line or (not line and sys.platform != "linux")
+    return "local.supervisor" in command_line(pid)
 
 
 def _start_supervisor(folder: Path, port: int | None) -> subprocess.Popen[bytes]:

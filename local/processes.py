@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import psutil
 
 from linkage.domain.errors import PermanentError
 
@@ -71,42 +72,27 @@ def adopt_orphans() -> None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process exists and has not ended."""
-    if pid <= 0:
-        return False
+    """Tell whether a process exists and has not ended; one that nobody has waited for has ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return pid > 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return _process_state(pid) != "Z"
 
 
 def command_line(pid: int) -> str:
     """Return a process's command line, or an empty string where it cannot be read."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
+        return " ".join(psutil.Process(pid).cmdline()) if pid > 0 else ""
+    except psutil.Error:
         return ""
 
 
 def descendants(pid: int) -> list[int]:
-    """Return all living processes below a process, nearest first. Linux only; else an empty list."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(folder.name))
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        below = children.get(waiting.pop(0), [])
-        found += below
-        waiting += below
-    return found
+    """Return all living processes below a process."""
+    try:
+        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def end_group(process: subprocess.Popen[bytes], *, patience_seconds: float = 5.0) -> None:
@@ -137,10 +123,3 @@ def wait_until_gone(pid: int, *, timeout_seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def _process_state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return ""
