@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,14 +28,13 @@ from demo.replay import Counts, Replay
 from demo.stage import DemoError, Stage
 from demo.truth import Notebook, notebook
 from functions.report.rendering.pictures import images_of
+from infra.folders import ROOT, local_directory, output_directory
 from linkage.domain.errors import LinkageError
 from local.cloud import LocalCloud
 from local.deploy import StageOptions
 from local.mailbox import read_mailbox
-from local.state import ROOT, local_directory
 
 RECIPIENT = "trader@example.com"
-TARGET = ROOT / "out" / "demo"
 INTERRUPTED = 130
 FEWEST_BARS = 24
 SIMULATED_BARS = 120
@@ -95,14 +96,18 @@ class Demonstration:
 
     def run(self) -> Summary:
         """Do everything; whatever happens, only what was asked to stay stays."""
-        options = self._options
         workshop = local_directory() / "demo"
         now = datetime.now(UTC)
         candles, source = self._candles(now)
+        with _only_one(workshop):
+            return self._demonstrate(candles, source, now, workshop)
+
+    def _demonstrate(self, candles: Candles, source: str, now: datetime, workshop: Path) -> Summary:
+        options = self._options
         market = prepare(candles, workshop / "market", source=source, now=now, bars=options.bars)
         self._say(f"market: {source}")
         self._say(f"        {', '.join(market.symbols)}; {len(market.runs)} bars of 5 minutes")
-        with draft_of(TARGET, workshop) as draft, notebook(draft / "truth.jsonl") as book:
+        with draft_of(target(), workshop) as draft, notebook(draft / "truth.jsonl") as book:
             plan = make_plan(market, Deployment(), seed=options.seed)
             plan.write_down(book)
             self._say(f"truth:  {len(book.decisions)} decisions and {len(book.orders)} orders written down")
@@ -227,7 +232,24 @@ def show(summary: Summary, console: Console) -> None:
     for problem in [*summary.problems, *(f"there were no {what}" for what in summary.absent)]:
         console.print(f"  [red]{problem}[/]", soft_wrap=True)
     verdict = "[bold green]every link is right[/]" if summary.is_good else "[bold red]not as it has to be[/]"
-    console.print(f"\n{verdict}; see {_shown(TARGET / 'report.html')} and {_shown(TARGET / 'summary.json')}")
+    report, figures = (_shown(target() / name) for name in ("report.html", "summary.json"))
+    console.print(f"\n{verdict}; see {report} and {figures}")
+
+
+def target() -> Path:
+    """Return where the report and the summary of a demonstration go."""
+    return output_directory() / "demo"
+
+
+@contextmanager
+def _only_one(workshop: Path) -> Iterator[None]:
+    workshop.mkdir(parents=True, exist_ok=True)
+    with (workshop / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"another demonstration is running in {workshop}") from None
+        yield
 
 
 def _bars(text: str) -> int:

@@ -241,7 +241,7 @@ def draft_of(target: Path, drafts: Path) -> Iterator[Path]:
 
     Args:
         target: what is there before gives way.
-        drafts: where the draft is until then; on the same file system.
+        drafts: where the draft is until then; at best on the same file system.
     """
     draft, old = drafts / "draft", drafts / "old"
     for left_over in (draft, old):
@@ -251,8 +251,8 @@ def draft_of(target: Path, drafts: Path) -> Iterator[Path]:
         yield draft
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            target.rename(old)
-        draft.rename(target)
+            shutil.move(target, old)
+        shutil.move(draft, target)
     finally:
         for left_over in (draft, old):
             shutil.rmtree(left_over, ignore_errors=True)

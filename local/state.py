@@ -8,17 +8,15 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).resolve().parents[1]
+from infra.folders import ROOT, local_directory
+
+__all__ = ["ROOT", "LocalState", "local_directory"]
+
 FILE_NAME = "state.json"
 # Below the local directory: what one run writes, removed when it ends; and logs, kept until the next.
 RUN_FOLDER = "cloud"
+POSTGRES_FOLDER = "postgres"  # in that of the run
 LOG_FOLDER = "logs"
-
-
-def local_directory() -> Path:
-    """Return where the local cloud keeps everything: ``LINKAGE_LOCAL_DIR``, else ``.local`` here."""
-    chosen = os.environ.get("LINKAGE_LOCAL_DIR")
-    return Path(chosen).resolve() if chosen else ROOT / ".local"
 
 
 @dataclass(frozen=True, slots=True)

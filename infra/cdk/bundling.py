@@ -2,7 +2,7 @@
 
 A zip looks like the repository: ``linkage/``, the function's own folder and the pins of its own
 dependency group. Wheels are installed for the platform that runs them, binaries only, by hash. Installed
-trees are kept under ``.local/bundles``, so that the next synth only copies files.
+trees are kept in ``.local/bundles``, so that the next synth only copies files.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
 from infra.cdk.strategies import package_folder, package_of
+from infra.folders import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".local" / "bundles"
+CACHE = "bundles"  # in the local directory
 LAMBDA_PYTHON = "3.13"
 LAMBDA_PLATFORM = "aarch64-manylinux_2_28"
 
@@ -207,7 +208,7 @@ def pack(bundle: Bundle, target: Target, archive: Path) -> None:
     CDK would pack what is no zip yet, as small as it can, at each deployment: half a minute in all.
     """
     shutil.copyfile(packed_dependencies(bundle, target), archive)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=f"{bundle.group}-") as scratch:
         _add_own_files(bundle, target, Path(scratch))
         _append(Path(scratch), archive)
 
@@ -215,14 +216,15 @@ def pack(bundle: Bundle, target: Target, archive: Path) -> None:
 def packed_dependencies(bundle: Bundle, target: Target) -> Path:
     """Return a zip of ``dependencies``, from the cache when it is there."""
     installed = dependencies(bundle, target)
-    packed = installed.with_name(f"{installed.name}.zip")
+    packed = fetched(f"{CACHE}/{installed.name}.zip")
     if packed.exists():
         return packed
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=packed.parent, prefix=f".{bundle.group}-") as scratch:
         draft = Path(scratch) / "tree.zip"
         _append(installed, draft)
         draft.replace(packed)
-    for outdated in CACHE.glob(f"{bundle.group}-{target.name}-*.zip"):
+    for outdated in packed.parent.glob(f"{bundle.group}-{target.name}-*.zip"):
         if outdated != packed:
             outdated.unlink(missing_ok=True)
     return packed
@@ -264,11 +266,11 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
     key = hashlib.sha256(f"{bundle.recipe}\n{target.name}\n".encode() + bundle.lock.read_bytes()).hexdigest()[
         :16
     ]
-    folder = CACHE / f"{bundle.group}-{target.name}-{key}"
+    folder = fetched(f"{CACHE}/{bundle.group}-{target.name}-{key}")
     if folder.is_dir():
         return folder
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{bundle.group}-") as scratch:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{bundle.group}-") as scratch:
         draft = Path(scratch) / "tree"
         _install(bundle, target, draft)
         _tidy(draft, {*AWS_SERVICES, *bundle.services})
@@ -280,7 +282,7 @@ def dependencies(bundle: Bundle, target: Target) -> Path:
             # Another synth was faster. Its tree has the same key, so it is the same tree.
             if not folder.is_dir():
                 raise
-    for outdated in CACHE.glob(f"{bundle.group}-{target.name}-*"):
+    for outdated in folder.parent.glob(f"{bundle.group}-{target.name}-*"):
         if outdated != folder and outdated.is_dir():
             shutil.rmtree(outdated, ignore_errors=True)
     return folder

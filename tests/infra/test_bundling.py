@@ -246,7 +246,7 @@ def test_a_changed_lock_replaces_the_tree_in_the_cache(
 
     bundle, target = BUNDLES["webhook"], Target("3.13", "somewhere", None)
     monkeypatch.setattr(bundling, "ROOT", _checkout(bundle, tmp_path / "checkout"))
-    monkeypatch.setattr(bundling, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("LINKAGE_LOCAL_DIR", str(tmp_path / "local"))
     monkeypatch.setattr(bundling, "_install", install)
     first = dependencies(bundle, target)
     assert dependencies(bundle, target) == first
@@ -254,7 +254,7 @@ def test_a_changed_lock_replaces_the_tree_in_the_cache(
         lock.write("# changed\n")
     second = dependencies(bundle, target)
     assert second != first
-    assert list((tmp_path / "cache").iterdir()) == [second]
+    assert list((tmp_path / "local" / "bundles").iterdir()) == [second]
 
 
 def test_code_for_lambda_is_compiled_where_its_python_is_installed(lambda_zips: dict[str, Path]) -> None:
