@@ -1,19 +1,32 @@
 # Everything a newcomer types. `make demo` and `make test` create the environment themselves.
-SHELL := /bin/bash
-PYTHON ?= python3.11
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.11 python3.13 python3.12; do \
+	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EMULATOR := .venv-emulator/.ready
-PREPARED := .local/.ready
+SPACE := $(subst ,, )
+LOCAL := $(or $(LINKAGE_LOCAL_DIR),.local)
+PREPARED := $(subst $(SPACE),\$(SPACE),$(LOCAL))/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Installers keep caches in the home folder. Without one that can be written, they get one.
+ifeq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),)
+export HOME := $(if $(filter /%,$(LOCAL)),,$(CURDIR)/)$(LOCAL)/home
+endif
 
-.PHONY: help setup demo test lambda prove check format synth bench clean lock
+.PHONY: preflight help setup demo test lambda prove check format synth bench clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+# What this machine lacks is said before anything takes long.
+preflight:
+	@if $(BIN)/python -c '' 2>/dev/null; then $(BIN)/python -m local.preflight; \
+	elif command -v $(PYTHON) >/dev/null; then $(PYTHON) -m local.preflight; \
+	else echo "Python 3.11 or newer is needed, and there is no $(PYTHON): make PYTHON=..." >&2; exit 1; fi
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml | preflight
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
@@ -28,8 +41,9 @@ $(EMULATOR): requirements/emulator.txt $(READY)
 
 # The CDK CLI and the functions' packages: after this a deployment to the local cloud fetches nothing.
 $(PREPARED): $(wildcard requirements/*.txt) infra/cdk/bundling.py local/deploy.py | $(READY)
+	mkdir -p "$(LOCAL)"
 	$(BIN)/python -m local.prepare
-	touch $@
+	touch "$(LOCAL)/.ready"
 
 setup: $(READY) $(EMULATOR) $(PREPARED) ## Create the environments
 

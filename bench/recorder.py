@@ -262,7 +262,7 @@ def measure(rounds: Mapping[int, int], orders: int) -> dict[str, Any]:
                 migrate(connection)
             return _measure(server, rounds, orders)
         finally:
-            server.stop()
+            server.remove()
 
 
 def _measure(server: PostgresServer, rounds: Mapping[int, int], orders: int) -> dict[str, Any]:

@@ -54,14 +54,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments or [])
     found: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="linkage-bench-") as folder:
-        Path(folder).chmod(0o755)
         server = PostgresServer(Path(folder) / "postgres", configuration=CONFIGURATION)
         server.start()
         try:
             for orders in options.orders or SIZES:
                 found[orders] = measure(server, orders, rounds=options.rounds)
         finally:
-            server.stop()
+            server.remove()
     print_table(found)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({str(orders): times for orders, times in found.items()}, indent=2) + "\n")

@@ -30,7 +30,8 @@ import boto3
 from botocore.config import Config
 
 from linkage.domain.errors import PermanentError
-from local.deploy import Deployment, StageOptions, check_disk
+from local.deploy import Deployment, StageOptions, check_machine
+from local.postgres_home import remove_server
 from local.processes import (
     command_line,
     free_port,
@@ -38,7 +39,7 @@ from local.processes import (
     signal_group,
     wait_until_gone,
 )
-from local.state import LOG_FOLDER, ROOT, RUN_FOLDER, LocalState, local_directory
+from local.state import LOG_FOLDER, POSTGRES_FOLDER, ROOT, RUN_FOLDER, LocalState, local_directory
 
 Progress = Callable[[str], None]
 
@@ -96,7 +97,7 @@ class LocalCloud:
         folder = (directory or local_directory()).resolve()
         if port is not None:
             require_free_port(port)
-        check_disk(folder)
+        check_machine(folder)
         if is_up(folder):
             raise LocalCloudError(f"a local cloud is up in {folder}; stop it with: linkage local down")
         progress("starting the emulator and PostgreSQL")
@@ -242,6 +243,7 @@ def stop(directory: Path) -> bool:
     if "ministack" in command_line(state.emulator_pid):
         signal_group(state.emulator_pid, signal.SIGKILL)
     state.forget()
+    remove_server(directory / RUN_FOLDER / POSTGRES_FOLDER)
     shutil.rmtree(directory / RUN_FOLDER, ignore_errors=True)
     return True
 

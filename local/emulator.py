@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import http.client
 import os
-import platform
 import signal
 import ssl
 import subprocess
-import sys
 from pathlib import Path
 
 from local.certificates import write_server_certificate
@@ -31,15 +29,11 @@ def emulator_python() -> Path:
     """Return the interpreter of the emulator's environment.
 
     Raises:
-        MissingToolError: that environment is not there, or the C library is not one its wheels work with.
+        MissingToolError: that environment is not there.
     """
     python = Path(os.environ.get("LINKAGE_EMULATOR_PYTHON") or ROOT / ".venv-emulator" / "bin" / "python")
     if not python.is_file():
         raise MissingToolError("the emulator's environment is missing; create it with: make setup")
-    library, version = platform.libc_ver()
-    if sys.platform == "linux" and (library != "glibc" or tuple(map(int, version.split(".")[:2])) < (2, 34)):
-        found = f"{library} {version}".strip() or "another C library"
-        raise MissingToolError(f"the local database needs glibc 2.34 or newer; this machine has {found}")
     return python
 
 

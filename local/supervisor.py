@@ -20,7 +20,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -32,11 +32,13 @@ import typer
 from linkage.domain.errors import LinkageError
 from local.emulator import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Emulator
 from local.postgres import SUPERUSER, PostgresServer
+from local.postgres_home import remove_server
 from local.processes import MissingToolError, adopt_orphans, alive, descendants, signal_group
-from local.state import LOG_FOLDER, RUN_FOLDER, LocalState
+from local.state import LOG_FOLDER, POSTGRES_FOLDER, RUN_FOLDER, LocalState
 
 DATABASE = "linkage"
 START_SECONDS = 60.0
+UP, ENDING = "up", "ending"  # marks on the lock
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: the way out of every wait
@@ -60,7 +62,7 @@ class Supervisor:
             port=emulator_port,
             plain_port=plain_port,
         )
-        self.postgres = PostgresServer(self.folder / "postgres", port=postgres_port)
+        self.postgres = PostgresServer(self.folder / POSTGRES_FOLDER, port=postgres_port)
         self.groups: set[int] = set()
         self.state: LocalState | None = None
 
@@ -113,7 +115,7 @@ class Supervisor:
         for group in self.groups:
             signal_group(group, signal.SIGTERM)
         self.emulator.stop()
-        self.postgres.stop()
+        self.postgres.remove()
         for group in self.groups:
             signal_group(group, signal.SIGKILL)
         for pid in descendants(os.getpid()):
@@ -143,14 +145,18 @@ def supervise(directory: Path, *, emulator_port: int, plain_port: int, postgres_
         directory, emulator_port=emulator_port, plain_port=plain_port, postgres_port=postgres_port
     )
     try:
-        with _only_one(directory):
+        with _only_one(directory) as mark:
             try:
-                shutil.rmtree(supervisor.folder, ignore_errors=True)  # of one that was killed
+                # Of one that was killed:
+                remove_server(supervisor.postgres.folder)
+                shutil.rmtree(supervisor.folder, ignore_errors=True)
                 supervisor.folder.mkdir(parents=True)
                 _say({"ready": asdict(supervisor.start())})
+                mark(UP)
                 supervisor.watch()
             finally:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                mark(ENDING)
                 supervisor.stop()
     except _Stop:
         pass
@@ -160,19 +166,27 @@ def supervise(directory: Path, *, emulator_port: int, plain_port: int, postgres_
 
 
 @contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """Hold the folder's lock; wait a little for one that is just ending there."""
+def _only_one(directory: Path) -> Iterator[Callable[[str], None]]:
+    """Hold the folder's lock, and give a way to mark it; wait for one that is just ending there."""
     deadline = time.monotonic() + START_SECONDS
-    with (directory / "lock").open("w") as lock:
+    with (directory / "lock").open("a+") as lock:
+
+        def mark(text: str) -> None:
+            lock.truncate(0)
+            lock.write(text)
+            lock.flush()
+
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                lock.seek(0)
+                if time.monotonic() > deadline or lock.read() == UP:
                     raise MissingToolError(f"another local cloud is up in {directory}") from None
                 time.sleep(0.05)
-        yield
+        mark("")
+        yield mark
 
 
 def _say(message: object) -> None:

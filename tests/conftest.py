@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ def pytest_report_header() -> list[str]:
         left_out.append("not collected: tests over real candles, which are not beside this checkout")
     if sys.platform != "linux":
         left_out.append("not collected: tests of the kernel's parent-death signal, which is Linux's")
+    if os.geteuid() != 0:
+        left_out.append("not collected: tests of the database that root starts, which only root can run")
     return left_out
 
 
@@ -54,11 +57,11 @@ def _place(item: pytest.Item) -> int:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A PostgreSQL over TLS with a login per role."""
     server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")))
-    server.start()
     try:
+        server.start()
         yield server
     finally:
-        server.stop()
+        server.remove()
 
 
 @pytest.fixture(scope="session")

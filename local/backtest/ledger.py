@@ -97,7 +97,7 @@ def own_ledger() -> Iterator[OwnLedger]:
         finally:
             ledger.close()
     finally:
-        server.stop()
+        server.remove()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from infra import folders
 from infra.cdk.stages import CONTEXT_NAMES
 from local import deploy
-from local.deploy import CDK_VERSION, Deployment, DeploymentError, StageOptions, check_disk
-from local.emulator import Emulator, emulator_python
+from local.deploy import CDK_VERSION, Deployment, DeploymentError, StageOptions, check_machine
+from local.emulator import Emulator
 from local.processes import MissingToolError
 from local.state import LocalState
 
@@ -98,7 +99,7 @@ def test_a_failed_tool_is_told_by_its_own_last_words(state: LocalState, tmp_path
 def test_the_cdk_cli_that_is_there_is_not_installed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    monkeypatch.setattr(folders, "ROOT", tmp_path)
     monkeypatch.setattr(deploy, "_node_folder", lambda: tmp_path / "no-node")
     program = tmp_path / ".local" / f"cdk-cli-{CDK_VERSION}" / "node_modules" / "aws-cdk" / "bin" / "cdk"
     program.parent.mkdir(parents=True)
@@ -110,7 +111,7 @@ def test_an_installation_that_fails_says_why_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: Path
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    monkeypatch.setattr(folders, "ROOT", tmp_path)
     monkeypatch.setattr(deploy, "_node_folder", lambda: tmp_path)
     write(tool, "import sys; sys.exit('npm error network unreachable')")
     with pytest.raises(MissingToolError, match="network unreachable"):
@@ -118,21 +119,13 @@ def test_an_installation_that_fails_says_why_and_leaves_nothing(
     assert list((tmp_path / ".local").iterdir()) == []
 
 
-def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1_000_000_000))
     with pytest.raises(MissingToolError, match=r"1\.0 GB free"):
-        check_disk(tmp_path)
-
-
-@pytest.mark.parametrize(("found", "named"), [(("glibc", "2.31"), "2.31"), (("", ""), "another C library")])
-def test_a_c_library_that_is_too_old_is_named(
-    monkeypatch: pytest.MonkeyPatch, found: tuple[str, str], named: str
-) -> None:
-    monkeypatch.setenv("LINKAGE_EMULATOR_PYTHON", sys.executable)
-    monkeypatch.setattr("platform.libc_ver", lambda: found)
-    monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(MissingToolError, match=named):
-        emulator_python()
+        check_machine(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_functions_inherit_nothing_of_the_callers_aws(

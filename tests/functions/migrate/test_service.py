@@ -116,7 +116,7 @@ def test_roles_are_made_by_a_master_user_that_is_no_superuser(postgres_server: P
         with psycopg.connect(own.dsn("migrator", "linkage")) as connection:
             assert service.migrate(connection).outcome == "migrated"
     finally:
-        own.stop()
+        own.remove()
 
 
 class _Killer(psycopg.Cursor[Any]):

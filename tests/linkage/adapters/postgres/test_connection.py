@@ -44,7 +44,7 @@ def own_server(tmp_path: Path) -> Iterator[PostgresServer]:
     server = PostgresServer(tmp_path / "postgres")
     server.start()
     yield server
-    server.stop()
+    server.remove()
 
 
 def test_a_connection_is_kept_between_two_pieces_of_work(ledger: LedgerConnection) -> None:
@@ -184,7 +184,7 @@ def test_it_connects_to_nobody_but_a_server_with_a_valid_certificate(
             connect(DatabaseSettings.model_validate(settings | change))
 
     refuses(db_ca_file=str(tmp_path / "other" / "ca.pem"))
-    tls = own_server.folder / "tls"
+    tls = own_server.ca_file.parent
 
     def restart_with(**certificate: Any) -> None:
         own_server.stop()
