@@ -24,7 +24,7 @@ help: ## Show this list
 preflight:
 	@if $(BIN)/python -c '' 2>/dev/null; then $(BIN)/python -m local.preflight; \
 	elif command -v $(PYTHON) >/dev/null; then $(PYTHON) -m local.preflight; \
-	else echo "Python 3.11 or newer is needed, and there is no $(PYTHON): make PYTHON=..." >&2; exit 1; fi
+	else echo "Python 3.11 or newer is needed, and there is no $(PYTHON): make $(or $(MAKECMDGOALS),demo) PYTHON=..." >&2; exit 1; fi
 
 $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml | preflight
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)

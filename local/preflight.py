@@ -56,7 +56,8 @@ def python_lacks() -> str:
     """Check the interpreter that runs this."""
     if sys.version_info[:2] < PYTHON:
         have = ".".join(map(str, sys.version_info[:3]))
-        return f"Python {_dotted(PYTHON)} or newer is needed, and {sys.executable} is {have}: make PYTHON=..."
+        wanted = _dotted(PYTHON)
+        return f"Python {wanted} or newer is needed, and {sys.executable} is {have}: make demo PYTHON=..."
     try:
         __import__("ensurepip")
         __import__("venv")

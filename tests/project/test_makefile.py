@@ -26,6 +26,33 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
+def test_a_missing_interpreter_is_said_in_one_sentence_before_anything_is_made(tmp_path: Path) -> None:
+    for name in ("requirements/dev.txt", "requirements/uv.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    command = ["make", "--silent", "--file", str(ROOT / "Makefile"), ".venv/.ready", "PYTHON=python9"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "there is no python9" in done.stderr.splitlines()[0]
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_old_interpreter_says_so_before_anything_is_made(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    python = program(tmp_path / "python", f'#!/bin/sh\necho "$*" >> "{log}"\nexit 1\n')
+    for name in ("requirements/dev.txt", "requirements/uv.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    command = ["make", "--file", str(ROOT / "Makefile"), ".venv/.ready", f"PYTHON={python}"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert log.read_text().splitlines() == ["-m local.preflight"]
+
+
 def test_an_environment_that_was_left_without_pip_is_completed(tmp_path: Path) -> None:
     log, pip = tmp_path / "log", tmp_path / "pip"
     script = PYTHON.format(log=log, pip=pip)
