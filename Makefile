@@ -15,6 +15,12 @@ ifeq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),)
 export HOME := $(if $(filter /%,$(LOCAL)),,$(CURDIR)/)$(LOCAL)/home
 endif
 
+# uv and npm trust whom the system trusts, as pip does: a company's proxy signs with an authority of its own.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
+export NODE_USE_SYSTEM_CA ?= 1
+
 .PHONY: preflight help setup demo test lambda prove check format synth bench clean lock
 
 help: ## Show this list
