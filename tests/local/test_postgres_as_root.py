@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -30,14 +31,22 @@ sys.stdin.read()
 """
 
 
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[Path]:
     """A folder that only root may enter, under the strictest umask."""
     folder = tmp_path / "root's own"
     folder.mkdir(mode=0o700)
-    before = os.umask(0o077)
-    yield folder
-    os.umask(before)
+    with umask(0o077):
+        yield folder
 
 
 def mode(path: Path) -> int:
@@ -84,7 +93,7 @@ def test_a_stopped_server_starts_again_with_what_is_there(private: Path) -> None
 
 
 def test_a_folder_that_everybody_may_enter_has_all_of_it() -> None:
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, umask(0o022):
         folder = Path(name)
         folder.chmod(0o755)
         server = PostgresServer(folder / "postgres")
