@@ -46,7 +46,7 @@ $(EMULATOR): requirements/emulator.txt $(READY)
 	touch $@
 
 # The CDK CLI and the functions' packages: after this a deployment to the local cloud fetches nothing.
-$(PREPARED): $(wildcard requirements/*.txt) infra/cdk/bundling.py local/deploy.py | $(READY)
+$(PREPARED): $(wildcard requirements/*.txt) infra/cdk/bundles.py infra/cdk/zips.py local/deploy.py | $(READY)
 	mkdir -p "$(LOCAL)"
 	$(BIN)/python -m local.prepare
 	touch "$(LOCAL)/.ready"

@@ -5,7 +5,8 @@ The first deployment would fetch it too; done here, everything after the set-up 
 
 from __future__ import annotations
 
-from infra.cdk.bundling import BUNDLES, CANDLES_BUNDLES, host_target, packed_dependencies
+from infra.cdk.bundles import local_pins
+from infra.cdk.zips import host_target, packed_dependencies
 from local.deploy import cdk_program
 
 
@@ -13,8 +14,8 @@ def main() -> None:
     """Install the CDK CLI, and what goes into each zip of the local stage."""
     cdk_program()
     # The demonstration's market is candle files, whatever it replays.
-    for bundle in (*BUNDLES.values(), *CANDLES_BUNDLES.values()):
-        packed_dependencies(bundle, host_target())
+    for pins in local_pins():
+        packed_dependencies(pins, host_target())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.cdk.bundling import LAMBDA_PYTHON, ROOT, find_python
+from infra.cdk.bundles import ROOT
+from infra.cdk.zips import LAMBDA_PYTHON, find_python
 
 ENVIRONMENT = ROOT / ".venv-lambda"
 UNIT_TESTS = ("tests/functions", "tests/strategies", "tests/linkage", "--ignore=tests/linkage/adapters")

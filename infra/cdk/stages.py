@@ -2,16 +2,19 @@
 
 Every number that an operator may want to change is here. Values that belong to one machine (the local
 database, the emulator's address) or to one account (addresses of people) come from CDK context:
-``-c name=value``, or a JSON object under ``context`` in cdk.json.
+``-c name=value``, or a JSON object under ``context`` in cdk.json. ``python -m infra.cdk.stages`` prints the
+JSON schema of that object.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from functions.sighook.settings import REFERENCE_STRATEGY
 from infra.cdk.strategies import StrategyError, check_strategy
@@ -19,54 +22,94 @@ from linkage.domain.candle_bucket import CandleBucket, parse_candle_bucket
 from linkage.domain.errors import ConfigurationError
 
 StageName = Literal["local", "dev", "prod"]
-STAGE_NAMES: tuple[StageName, ...] = ("local", "dev", "prod")
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
+SendWhen = Literal["always", "activity", "problem"]
+MARKET_ADDRESSES = {
+    "simulation": "simulation:<seed>",
+    "files": "files:<folder>",
+    "s3": "s3://bucket/prefix",
+    "ccxt": "ccxt:<exchange>",
+}
+"""How a market is named, by the scheme of its address."""
 
 
 class StageError(ValueError):
     """A context value is missing or wrong. The message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
-    """PostgreSQL on RDS.
+def _addresses(value: object) -> object:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        return value
+    return [address for item in items if (address := str(item).strip())]
 
-    Attributes:
-        engine_version: exact minor version; it changes only by a change of this file.
-        instance_class: RDS instance class.
-        storage_gb: gp3 storage at the start.
-        max_storage_gb: it grows by itself up to here.
-        backup_days: automatic backups and point-in-time recovery.
-        protected: deletion protection, and a final snapshot on removal.
-    """
+
+def _document(value: object) -> dict[str, Any]:
+    """Return an object that is given as itself or as JSON text. The message never repeats its content."""
+    try:
+        document = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - pydantic adds a field's name to these only
+    return document
+
+
+def _without_removed(reports: object) -> object:
+    if not isinstance(reports, dict):
+        return reports
+    return {name: report for name, report in reports.items() if report is not False}
+
+
+Addresses = Annotated[tuple[str, ...], BeforeValidator(_addresses, json_schema_input_type=str | list[str])]
+Passwords = Annotated[dict[str, str], BeforeValidator(_document, json_schema_input_type=dict[str, str])]
+ReportName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,30}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True
+    )
+
+
+class Database(_Model):
+    """PostgreSQL on RDS."""
 
     engine_version: str = "17.9"
+    """Exact minor version; it changes only by a change of this file."""
     instance_class: str = "db.t4g.micro"
+    """RDS instance class."""
     storage_gb: int = 20
+    """gp3 storage at the start."""
     max_storage_gb: int = 100
+    """It grows by itself up to here."""
     backup_days: int = 1
+    """Automatic backups and point-in-time recovery."""
     protected: bool = False
+    """Deletion protection, and a final snapshot on removal."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCloud:
-    """What exists on this machine instead of AWS.
-
-    Attributes:
-        endpoint_url: the emulator.
-        db_host, db_port: PostgreSQL; the name is verified against its certificate.
-        db_ca_file: absolute path of the authority that signed that certificate.
-        db_passwords: by login.
-    """
+class LocalCloud(_Model):
+    """What exists on this machine instead of AWS."""
 
     endpoint_url: str = "http://127.0.0.1:4566"
+    """The emulator."""
     db_host: str = "localhost"
+    """Of PostgreSQL; the name is verified against its certificate."""
     db_port: int = 5432
+    """Of PostgreSQL."""
     db_ca_file: str = "/nonexistent/ca.pem"
-    db_passwords: Mapping[str, str] = field(default_factory=dict)
+    """Absolute path of the authority that signed that certificate."""
+    db_passwords: Annotated[Passwords, Field(repr=False)] = {}
+    """By login."""
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
-class Schedules:
+class Schedules(_Model):
     """When things run, in EventBridge Scheduler's syntax, UTC."""
 
     strategy: str = "cron(0/5 * * * ? *)"
@@ -76,165 +119,166 @@ class Schedules:
     redrive: str = "cron(11/15 * * * ? *)"
 
 
-SendWhen = Literal["always", "activity", "problem"]
+class Report(_Model):
+    """A report that is mailed on a schedule."""
 
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report that is mailed by the clock.
-
-    Attributes:
-        schedule: in EventBridge Scheduler's syntax, UTC.
-        hours: length of its period; whole days begin at midnight of ``report_timezone``.
-        send_when: ``always``, ``activity`` (not when nothing happened) or ``problem`` (only when there is
-            something to do or to look at).
-        recipients: who gets it; the stage's when nobody is named.
-        verdicts: with what can be said of one parameter set against another.
-    """
+    # A change of a report names only what changes; a new one needs its schedule and its hours.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
     schedule: str
-    hours: int
+    """In EventBridge Scheduler's syntax, UTC."""
+    hours: Annotated[int, Field(strict=True, ge=1, le=24 * 366)]
+    """Length of its period; whole days begin at midnight of ``report_timezone``."""
     send_when: SendWhen = "always"
-    recipients: tuple[str, ...] = ()
+    """``activity``: not when nothing happened; ``problem``: only when there is something to do."""
+    recipients: Addresses = ()
+    """Who gets it; the stage's recipients when nobody is named."""
     verdicts: bool = False
+    """With what can be said of one parameter set against another."""
 
 
-DAILY = Report("cron(20 6 * * ? *)", 24)
-WEEKLY = Report("cron(40 6 ? * MON *)", 168, verdicts=True)
 REPORTS: Mapping[str, Report] = {
-    "linkage": Report("cron(0 0/6 * * ? *)", 6),
-    "daily": DAILY,
-    "weekly": WEEKLY,
+    "linkage": Report(schedule="cron(0 0/6 * * ? *)", hours=6),
+    "daily": Report(schedule="cron(20 6 * * ? *)", hours=24),
+    "weekly": Report(schedule="cron(40 6 ? * MON *)", hours=168, verdicts=True),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FillsSource:
-    """How the recorder reads the fills queue.
-
-    Attributes:
-        batch_size: messages per invocation at most; one message holds up to 100 events.
-        window_seconds: how long Lambda waits to fill a batch.
-        timeout_seconds: of ``record_fills``.
-        max_concurrency: invocations at a time; a new account has ten for everything.
-    """
+class FillsSource(_Model):
+    """How the recorder reads the fills queue."""
 
     batch_size: int = 50
+    """Messages per invocation at most; one message holds up to 100 events."""
     window_seconds: int = 1
+    """How long Lambda waits to fill a batch."""
     timeout_seconds: int = 60
+    """Of ``record_fills``."""
     max_concurrency: int = 4
+    """Invocations at a time; a new account has ten for everything."""
 
     @property
     def visibility_seconds(self) -> int:
-        """Long enough that no message comes again while it is still being worked on."""
+        """Long enough that no message is redelivered while it is still being processed."""
         return 6 * self.timeout_seconds + self.window_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Alarms:
-    """Thresholds.
-
-    Attributes:
-        linkage_rate_percent: linkage of expected orders; measured from twenty orders on.
-        unarchived_seconds: age of the oldest hot item that PostgreSQL does not have.
-        fills_age_seconds: age of the oldest fill in the queue.
-        turned_away: requests answered 4xx (429 among them) in five minutes.
-    """
+class Alarms(_Model):
+    """Thresholds."""
 
     linkage_rate_percent: float = 90
+    """Linkage of expected orders; measured from twenty orders on."""
     unarchived_seconds: int = 3600
+    """Age of the oldest hot item that PostgreSQL does not have."""
     fills_age_seconds: int = 900
+    """Age of the oldest fill in the queue."""
     turned_away: int = 50
+    """Requests answered 4xx (429 among them) in five minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One deployment.
+class Choices(_Model):
+    """What an operator chooses for a stage, by context."""
 
-    Attributes:
-        name: part of every stack's and function's name.
-        strategy: import path of the strategy, ``package.module:OBJECT``; its package goes into the zip.
-        market, symbols: what the strategy trades, as in sighook's settings. Whoever reads a bucket's candles
-            gets the right to.
-        max_suppressed_per_run: how many signals that a guardrail held back one run publishes; 0 for none.
-        venue, account, mode: of the first-party bot.
-        broker: whether the paper broker executes our signals.
-        broker_seed: makes its fills repeatable.
-        replay: runs may be late, and nothing runs by the clock: a replay drives the schedules.
-        sender: address that reports come from.
-        import_sender: the SES identity of ``sender`` exists already (an address, or its domain).
-        mail_sandbox: SES checks permission on the recipients' identities too.
-        recipients: who gets reports; the sender when nobody else is named.
-        reports: which reports are mailed when, by name.
-        report_timezone: IANA zone of the times in the mail.
-        alarm_recipients: who is mailed by alarms.
-        api_rate, api_burst: requests per second that the API lets through, sized so that a service
-            that never repeats an alert is not turned away.
-        log_days: retention of every log group.
-        table_protected: the table outlives its stack and cannot be deleted by mistake.
-        host_bundles: zips hold this machine's wheels instead of Lambda's.
-        log_level: of all functions.
-    """
+    strategy: str = REFERENCE_STRATEGY
+    """Import path of the strategy, ``package.module:OBJECT``; its package goes into the zip."""
+    market: str = "simulation:1"
+    """What the strategy trades on. Whoever reads a bucket's candles gets the right to."""
+    symbols: str = "*"
+    """What it trades, as in sighook's settings."""
+    max_suppressed_per_run: Annotated[int, Field(ge=0)] = 50
+    """How many signals that a guardrail held back one run publishes; 0 for none."""
+    venue: str = "paper"
+    """Of the first-party bot."""
+    account: str = "paper"
+    """Of the first-party bot."""
+    mode: str = "paper"
+    """Of the first-party bot."""
+    broker: bool = True
+    """Whether the paper broker executes our signals."""
+    broker_seed: int = 1
+    """Makes its fills repeatable."""
+    replay: bool = False
+    """Runs may be late, and no schedule is enabled: a replay invokes what they would."""
+    sender: str = "linkage@example.com"
+    """Address that reports come from."""
+    import_sender: bool = False
+    """The SES identity of ``sender`` exists already (an address, or its domain)."""
+    mail_sandbox: bool = True
+    """SES checks permission on the recipients' identities too."""
+    recipients: Annotated[Addresses, Field(validate_default=True)] = ()
+    """Who gets reports; the sender when nobody else is named."""
+    reports: Annotated[
+        dict[ReportName, Report],
+        BeforeValidator(_without_removed, json_schema_input_type=dict[ReportName, Report | Literal[False]]),
+        Field(min_length=1),
+    ] = dict(REPORTS)
+    """Which reports are mailed when, by name; false leaves one out."""
+    report_timezone: str = "UTC"
+    """IANA zone of the times in the mail."""
+    alarm_recipients: Addresses = ()
+    """Who is mailed by alarms."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Of all functions."""
+
+    @field_validator("market")
+    @classmethod
+    def _known_market(cls, value: str) -> str:
+        scheme, _, rest = value.partition(":")
+        if scheme not in MARKET_ADDRESSES or not rest:
+            raise ValueError(f"{value!r} is none of {', '.join(MARKET_ADDRESSES.values())}")
+        if scheme == "s3":
+            try:
+                parse_candle_bucket(value)
+            except ConfigurationError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("recipients")
+    @classmethod
+    def _sender_without_recipients(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        return value or (info.data.get("sender", ""),)
+
+
+class Stage(Choices):
+    """One deployment."""
 
     name: StageName
-    database: Database | None = field(default_factory=Database)
+    """Part of every stack's and function's name."""
+    database: Database | None = Database()
+    """PostgreSQL on RDS; None where it runs on this machine."""
     local: LocalCloud | None = None
-    schedules: Schedules = field(default_factory=Schedules)
-    fills: FillsSource = field(default_factory=FillsSource)
-    alarms: Alarms = field(default_factory=Alarms)
-    strategy: str = REFERENCE_STRATEGY
-    market: str = "simulation:1"
-    symbols: str = "*"
-    max_suppressed_per_run: int = 50
-    venue: str = "paper"
-    account: str = "paper"
-    mode: str = "paper"
-    broker: bool = True
-    broker_seed: int = 1
-    replay: bool = False
-    sender: str = "linkage@example.com"
-    import_sender: bool = False
-    mail_sandbox: bool = True
-    recipients: tuple[str, ...] = ()
-    reports: Mapping[str, Report] = field(default_factory=lambda: REPORTS)
-    report_timezone: str = "UTC"
-    alarm_recipients: tuple[str, ...] = ()
+    """What exists on this machine instead of AWS."""
+    schedules: Schedules = Schedules()
+    """When things run."""
+    fills: FillsSource = FillsSource()
+    """How the recorder reads the fills queue."""
+    alarms: Alarms = Alarms()
+    """Thresholds."""
     api_rate: int = 50
+    """Requests per second that the API lets through; services that never repeat an alert fit in."""
     api_burst: int = 100
+    """Requests above that rate."""
     log_days: int = 14
+    """Retention of every log group."""
     table_protected: bool = False
+    """The table outlives its stack and cannot be deleted by mistake."""
     host_bundles: bool = False
-    log_level: str = "INFO"
-
-    @property
-    def on_exchange(self) -> bool:
-        """Tell whether candles come from an exchange."""
-        return self.market.startswith("ccxt:")
-
-    @property
-    def on_files(self) -> bool:
-        """Tell whether candles come from files, of a folder or a bucket."""
-        return self.market.startswith("files:") or self.candle_bucket is not None
+    """Zips hold this machine's wheels instead of Lambda's."""
 
     @property
     def candle_bucket(self) -> CandleBucket | None:
-        """The bucket that candles come from, if they do.
-
-        Raises:
-            ConfigurationError: the market is in S3, but its address is wrong.
-        """
+        """The bucket that candles come from, if they do."""
         return parse_candle_bucket(self.market) if self.market.startswith("s3:") else None
 
     @property
     def report_hours(self) -> int:
         """Hours without any report after which one is missing: an hour more than the shortest period."""
         # CloudWatch looks back a week at most.
-        return min(min(each.hours for each in self.reports.values()) + 1, 24 * 7)
+        return min(min(report.hours for report in self.reports.values()) + 1, 24 * 7)
 
     @property
     def all_recipients(self) -> tuple[str, ...]:
         """Everybody who gets some report, each once."""
-        own = [address for each in self.reports.values() for address in each.recipients]
+        own = [address for report in self.reports.values() for address in report.recipients]
         return tuple(dict.fromkeys([*self.recipients, *own]))
 
     def stack_name(self, part: Literal["data", "service", "operations"]) -> str:
@@ -246,12 +290,27 @@ class Stage:
         return f"linkage-{self.name}-{entry_point.replace('_', '-')}"
 
 
+class Context(Choices, LocalCloud):
+    """Context that chooses a stage and says what is different in it.
+
+    The endpoint and the database are for stage local only.
+    """
+
+    # CDK keeps its own values beside ours.
+    model_config = ConfigDict(extra="ignore")
+
+    stage: StageName = "dev"
+    """Which stage."""
+
+
+CONTEXT_NAMES = tuple(Context.model_fields)
+
 _STAGES: dict[StageName, Stage] = {
     "local": Stage(
         name="local",
         database=None,
         local=LocalCloud(),
-        # Nobody waits six minutes on his own machine for a message to come again.
+        # Nobody waits six minutes on their own machine until a message is redelivered.
         fills=FillsSource(window_seconds=0, timeout_seconds=20),
         host_bundles=True,
         log_days=1,
@@ -262,118 +321,12 @@ _STAGES: dict[StageName, Stage] = {
         database=Database(backup_days=14, protected=True),
         broker=False,
         mail_sandbox=False,
-        # Six hours are for trying out: who trades hears of them when there is something to do.
-        reports={**REPORTS, "linkage": replace(REPORTS["linkage"], send_when="problem")},
+        # Six hours are for trying out: whoever trades gets that mail when there is something to do.
+        reports={**REPORTS, "linkage": REPORTS["linkage"].model_copy(update={"send_when": "problem"})},
         log_days=90,
         table_protected=True,
     ),
 }
-
-
-def _text(value: object) -> str:
-    return str(value)
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    known = {"true": True, "false": False}
-    try:
-        return known[str(value).lower()]
-    except KeyError:
-        raise StageError(f"{value!r} is neither true nor false") from None
-
-
-def _addresses(value: object) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else str(value).split(",")
-    return tuple(str(item).strip() for item in items if str(item).strip())
-
-
-def _passwords(value: object) -> Mapping[str, str]:
-    document = value if isinstance(value, dict) else json.loads(str(value))
-    return {str(login): str(password) for login, password in document.items()}
-
-
-def _with_reports(stage: Stage, given: object) -> Stage:
-    """Return a stage with what ``-c reports=…`` changes: an object by name; false leaves a report out.
-
-    Raises:
-        StageError: an unknown field, a wrong value, or nothing left.
-    """
-    try:
-        document = given if isinstance(given, dict) else json.loads(str(given))
-    except ValueError:
-        raise StageError("context reports: not a JSON object") from None
-    if not isinstance(document, dict):
-        raise StageError("context reports: not a JSON object")
-    reports = dict(stage.reports)
-    for name, changes in document.items():
-        if not _REPORT_NAME.fullmatch(name):
-            raise StageError(f"context reports: {name!r} is not a name of lower-case letters and digits")
-        if changes is False:
-            reports.pop(name, None)
-            continue
-        reports[name] = _changed_report(name, reports.get(name), changes)
-    if not reports:
-        raise StageError("context reports: at least one report has to be left")
-    return replace(stage, reports=reports)
-
-
-_REPORT_NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
-
-
-def _changed_report(name: str, before: Report | None, changes: object) -> Report:
-    if not isinstance(changes, dict) or (before is None and not {"schedule", "hours"} <= changes.keys()):
-        raise StageError(f"context reports: {name} needs a schedule and hours")
-    unknown = changes.keys() - {"schedule", "hours", "send_when", "recipients", "verdicts"}
-    if unknown:
-        raise StageError(f"context reports: {name} has no {', '.join(sorted(unknown))}")
-    values = dict(changes)
-    if "recipients" in values:
-        values["recipients"] = _addresses(values["recipients"])
-    if "verdicts" in values:
-        values["verdicts"] = _flag(values["verdicts"])
-    hours = values.get("hours", 1)
-    if type(hours) is not int or not 1 <= hours <= 24 * 366:
-        raise StageError(f"context reports: {name}: hours is no number of hours from 1 to a year")
-    if values.get("send_when", "always") not in get_args(SendWhen):
-        raise StageError(f"context reports: {name}: send_when is none of {', '.join(get_args(SendWhen))}")
-    if before is None:
-        return Report(**values)
-    return replace(before, **values)
-
-
-# Context that any stage takes.
-_OVERRIDES: dict[str, Callable[[object], object]] = {
-    "strategy": _text,
-    "market": _text,
-    "symbols": _text,
-    "max_suppressed_per_run": lambda value: int(str(value)),
-    "venue": _text,
-    "account": _text,
-    "mode": _text,
-    "broker": _flag,
-    "broker_seed": lambda value: int(str(value)),
-    "replay": _flag,
-    "sender": _text,
-    "import_sender": _flag,
-    "mail_sandbox": _flag,
-    "recipients": _addresses,
-    "report_timezone": _text,
-    "alarm_recipients": _addresses,
-    "log_level": _text,
-}
-
-# Context that only the local stage takes.
-_LOCAL_OVERRIDES: dict[str, Callable[[object], object]] = {
-    "endpoint_url": lambda value: str(value).rstrip("/"),
-    "db_host": _text,
-    "db_port": lambda value: int(str(value)),
-    "db_ca_file": _text,
-    "db_passwords": _passwords,
-}
-
-CONTEXT_NAMES = ("stage", "reports", *_OVERRIDES, *_LOCAL_OVERRIDES)
 
 
 def load_stage(context: Callable[[str], object]) -> Stage:
@@ -386,41 +339,58 @@ def load_stage(context: Callable[[str], object]) -> Stage:
         StageError: an unknown stage, or a value that cannot be read; names it.
     """
     name = context("stage") or "dev"
-    stage = next((each for each in _STAGES.values() if each.name == name), None)
-    if stage is None:
+    default = next((stage for stage in _STAGES.values() if stage.name == name), None)
+    if default is None:
         raise StageError(f"stage {name!r} is none of {', '.join(STAGE_NAMES)}")
-    stage = replace(stage, **_read(_OVERRIDES, context))  # type: ignore[arg-type] # types checked by _read
-    if (reports := context("reports")) is not None:
-        stage = _with_reports(stage, reports)
+    chosen = _given(Choices, context)
+    local = _given(LocalCloud, context)
+    if local and default.local is None:
+        raise StageError(f"only stage local takes {', '.join(sorted(local))}")
+    try:
+        if "reports" in chosen:
+            chosen["reports"] = _changed_reports(default.reports, chosen["reports"])
+        values = default.model_dump(exclude={"recipients"}) | chosen
+        if default.local is not None:
+            values["local"] = LocalCloud.model_validate(default.local.model_dump() | local)
+        stage = Stage.model_validate(values)
+    except ValidationError as error:
+        raise StageError(_message(error.errors()[0])) from None
     if stage.strategy != REFERENCE_STRATEGY:
         try:
             check_strategy(stage.strategy)
         except StrategyError as error:
             raise StageError(f"stage {stage.name}: {error}") from None
-    try:
-        _ = stage.candle_bucket
-    except ConfigurationError as error:
-        raise StageError(f"context market: {error}") from None
-    if not stage.recipients:
-        stage = replace(stage, recipients=(stage.sender,))
-    local = _read(_LOCAL_OVERRIDES, context)
-    if stage.local is not None:
-        return replace(stage, local=replace(stage.local, **local))  # type: ignore[arg-type]
-    if local:
-        raise StageError(f"only stage local takes {', '.join(sorted(local))}")
     return stage
 
 
-def _read(
-    readers: Mapping[str, Callable[[object], object]], context: Callable[[str], object]
-) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for name, reader in readers.items():
-        given = context(name)
-        if given is None:
-            continue
-        try:
-            values[name] = reader(given)
-        except (ValueError, AttributeError) as error:
-            raise StageError(f"context {name}: {error}") from None
-    return values
+def _given(model: type[_Model], context: Callable[[str], object]) -> dict[str, Any]:
+    values = {name: context(name) for name in model.model_fields}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _changed_reports(default: Mapping[str, Report], given: object) -> dict[str, Any]:
+    """Return the reports with what context changes; what is wrong in it is left to the model."""
+    try:
+        changes = _document(given)
+    except ValueError as error:
+        raise StageError(f"context reports: {error}") from None
+    reports: dict[str, Any] = {name: report.model_dump() for name, report in default.items()}
+    for name, change in changes.items():
+        reports[name] = reports.get(name, {}) | change if isinstance(change, dict) else change
+    return reports
+
+
+def _message(error: ErrorDetails) -> str:
+    """Return a message that names the value by its path. It shows what was given, unless that is secret."""
+    path = ".".join(str(part) for part in error["loc"])
+    message = f"context {path}: {error['msg'].removeprefix('Value error, ')}"
+    given = error["input"]
+    if error["type"] == "value_error" or not isinstance(given, str | int | float):
+        return message
+    if error["loc"][0] == "db_passwords":
+        return message
+    return f"{message} (given: {given!r})"
+
+
+if __name__ == "__main__":
+    json.dump(Context.model_json_schema(), sys.stdout, indent=2)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-OURS = ("linkage", "strategies")
-"""The packages that are in every zip anyway; the reference strategy is in the second one."""
+OURS = ("functions", "linkage", "migrations", "strategies")
+"""The packages of this repository that zips hold parts of."""
 
 # In a process of its own: a strategy's code is the function's, and infrastructure imports none of that.
 _LOAD = """
@@ -47,10 +47,16 @@ def check_strategy(path: str) -> None:
         raise StrategyError(lines[-1])
 
 
-def package_of(path: str) -> str | None:
-    """Return the top-level package of an import path, None when every zip has it."""
-    top = path.partition(":")[0].partition(".")[0]
-    return None if top in OURS else top
+def package_of(path: str) -> str:
+    """Return the package of an import path that a zip holds whole: its code version covers all its files.
+
+    It is the top-level package. One of ours holds much else, so there it is the package around the module.
+    """
+    module = path.partition(":")[0]
+    top = module.partition(".")[0]
+    if top not in OURS:
+        return top
+    return module if ROOT.joinpath(*module.split(".")).is_dir() else module.rpartition(".")[0]
 
 
 def package_folder(name: str) -> Path:

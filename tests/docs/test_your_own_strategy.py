@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from functions.sighook.service import Completed, Deployment, Ports, run
-from infra.cdk import bundling, strategies
-from infra.cdk.bundling import BUNDLES, build, bundle_hash, host_target, with_strategy
+from infra.cdk import strategies
+from infra.cdk.bundles import ROOT, Bundle, bundles_of
 from infra.cdk.stages import StageError, load_stage
+from infra.cdk.zips import build, bundle_hash, host_target
 from linkage.domain.errors import ConfigurationError
 from linkage.strategy.plugin import load_strategy, package_version
 from tests.functions.sighook.fakes import NOON, ArrayMarket, FakeParameters, FakeSink, FakeStates, later, wave
@@ -49,6 +50,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     sys.modules.pop("mean_cross", None)
     forget()
+
+
+def sighook_zip() -> Bundle:
+    return bundles_of(strategy=PATH)["run_strategy"]
 
 
 def forget() -> None:
@@ -123,7 +128,7 @@ def test_a_bad_document_leaves_its_defaults_in_force_and_names_the_field(package
 def test_the_trial_at_the_end_of_the_page_runs(package: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TRIAL],
-        env={"PYTHONPATH": os.pathsep.join([str(bundling.ROOT), str(package.parent)]), "PATH": os.defpath},
+        env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(package.parent)]), "PATH": os.defpath},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 
@@ -144,7 +149,7 @@ def test_the_command_finds_it_where_it_is_called(package: Path) -> None:
 
 def test_its_package_is_in_sighooks_zip_and_has_the_same_version_there(package: Path, tmp_path: Path) -> None:
     zipped = tmp_path / "zip"
-    build(with_strategy(BUNDLES["sighook"], PATH), host_target(), zipped)
+    build(sighook_zip(), host_target(), zipped)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", BARE, str(zipped)],
         env={"PATH": os.defpath, "AWS_DEFAULT_REGION": "eu-central-1"},
@@ -159,7 +164,7 @@ def test_its_package_is_in_sighooks_zip_and_has_the_same_version_there(package: 
 def test_a_change_of_its_code_changes_its_version_and_the_zips_hash_and_nothing_else(package: Path) -> None:
     def state() -> tuple[str, str, str]:
         forget()
-        bundle = with_strategy(BUNDLES["sighook"], PATH)
+        bundle = sighook_zip()
         own, reference = package_version("mean_cross"), package_version("linkage.strategy")
         return own, bundle_hash(bundle, host_target()), reference
 
@@ -227,7 +232,7 @@ def test_a_package_with_native_code_is_for_this_machine_only_and_refused(package
     (package / "fast.so").write_bytes(b"")
 
     with pytest.raises(strategies.StrategyError, match=r"native code \(fast.so\)"):
-        bundle_hash(with_strategy(BUNDLES["sighook"], PATH), host_target())
+        bundle_hash(sighook_zip(), host_target())
 
 
 def test_a_module_without_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

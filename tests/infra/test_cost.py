@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from infra.cdk.bundling import ROOT
+from infra.cdk.bundles import ROOT
 from tests.infra.assembly import Assembly
 
 HOURS = 730

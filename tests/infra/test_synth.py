@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.bundling import ROOT
+from infra.cdk.bundles import ROOT
 from infra.cdk.constructs.metrics import SERIES
 from infra.cdk.constructs.saved_queries import QUERIES
-from infra.cdk.stages import StageError, load_stage
+from infra.cdk.stages import load_stage
 from tests.infra.assembly import Assembly, text_of
 from tests.infra.assertions import ALARMS, failures
 
@@ -114,50 +114,6 @@ def zips(assembly: Assembly) -> dict[str, str]:
 def test_every_alarm_has_a_heading_in_the_operations_guide() -> None:
     headings = re.findall(r"^## ([a-z0-9-]+)$", (ROOT / "docs" / "operations.md").read_text(), re.M)
     assert set(headings) >= ALARMS
-
-
-def test_context_chooses_the_stage_and_overrides_it() -> None:
-    context: dict[str, object] = {
-        "stage": "local",
-        "market": "files:/candles",
-        "recipients": "a@example.com, b@example.com",
-        "replay": "true",
-        "db_port": "6000",
-        "db_passwords": '{"recorder": "one", "reader": "two"}',
-        "endpoint_url": "https://127.0.0.1:7000/",
-    }
-    stage = load_stage(context.get)
-    assert stage.market == "files:/candles"
-    assert stage.recipients == ("a@example.com", "b@example.com")
-    assert stage.replay is True
-    assert stage.local is not None
-    assert stage.local.db_port == 6000
-    assert stage.local.db_passwords == {"recorder": "one", "reader": "two"}
-    assert stage.local.endpoint_url == "https://127.0.0.1:7000"
-
-
-def test_dev_is_synthesised_unless_told_otherwise() -> None:
-    assert load_stage(lambda _name: None).name == "dev"
-
-
-def test_reports_go_to_the_sender_when_nobody_else_is_named() -> None:
-    assert load_stage({"sender": "me@example.com"}.get).recipients == ("me@example.com",)
-
-
-@pytest.mark.parametrize(
-    ("context", "message"),
-    [
-        ({"stage": "test"}, "stage 'test' is none of local, dev, prod"),
-        ({"stage": "dev", "db_port": "5432"}, "only stage local takes db_port"),
-        ({"market": "s3://Candles/*"}, "context market: .* is no s3://bucket/prefix"),
-        ({"broker": "perhaps"}, "context broker: 'perhaps' is neither true nor false"),
-        ({"stage": "local", "db_port": "many"}, "context db_port"),
-        ({"stage": "local", "db_passwords": "{"}, "context db_passwords"),
-    ],
-)
-def test_a_wrong_context_value_is_refused_by_name(context: dict[str, object], message: str) -> None:
-    with pytest.raises(StageError, match=message):
-        load_stage(context.get)
 
 
 @pytest.mark.parametrize(("metric", "service"), SERIES.items())

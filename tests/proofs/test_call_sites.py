@@ -33,7 +33,7 @@ from moto.core.models import botocore_stubber
 from functions.migrate import bootstrap
 from functions.migrate.settings import BootstrapSettings
 from functions.report import service as report
-from infra.cdk.bundling import AWS_SERVICES, CANDLES_BUNDLES, ROOT
+from infra.cdk.bundles import AWS_SERVICES, MARKETS, ROOT
 from linkage.adapters.aws.ledger_client import LambdaLedgerReader
 from linkage.adapters.aws.secret_keys import SecretKeys
 from linkage.adapters.aws.ses_mailer import SesMailer
@@ -94,7 +94,7 @@ def call_sites() -> set[Site]:
     session = botocore.session.get_session()
     operations = SPECIAL | {
         xform_name(operation)
-        for service in {*AWS_SERVICES, *(name for each in CANDLES_BUNDLES.values() for name in each.services)}
+        for service in {*AWS_SERVICES, *(name for market in MARKETS.values() for name in market.services)}
         for operation in session.get_service_model(service).operation_names
     }
     sites: set[Site] = set()
