@@ -13,7 +13,7 @@ import pytest
 from infra.cdk.bundles import ENTRY_POINTS, MARKETS, ROOT, Bundle, bundles_of, migrations_digest
 from infra.cdk.stages import MARKET_ADDRESSES, load_stage
 from tests.infra.assembly import Assembly
-from tests.infra.assertions import SETTINGS
+from tests.infra.assertions.functions import SETTINGS
 from tests.infra.checkout import Checkout
 from tests.infra.imports import closure, modules_below, path_of
 

@@ -14,7 +14,8 @@ from infra.cdk.constructs.metrics import SERIES
 from infra.cdk.constructs.saved_queries import QUERIES
 from infra.cdk.stages import load_stage
 from tests.infra.assembly import Assembly, text_of
-from tests.infra.assertions import ALARMS, failures
+from tests.infra.assertions import failures
+from tests.infra.assertions.operations import ALARMS
 
 
 def test_two_synths_write_the_same_templates(assemblies: Callable[[str], Assembly], tmp_path: Path) -> None:
