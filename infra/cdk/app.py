@@ -1,4 +1,4 @@
-"""The CDK app: ``-c stage=local|dev|prod`` chooses what is synthesised; dev unless told."""
+"""The CDK app: ``-c stage=local|dev|prod`` chooses what is synthesised; dev by default."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_app(**arguments: Any) -> App:
     data = DataStack(app, stage=stage)
     service = ServiceStack(app, stage=stage, data=data)
     if stage.local is None:
-        # The emulator knows no saved queries, and an alarm on this machine wakes nobody.
+        # The emulator knows no saved queries, and an alarm on this machine would notify no one.
         OperationsStack(app, stage=stage, data=data, service=service)
     Tags.of(app).add("product", "linkage")
     Tags.of(app).add("stage", stage.name)

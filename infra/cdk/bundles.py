@@ -118,7 +118,7 @@ class Pins:
 
     Attributes:
         group: dependency group; ``requirements/<group>.txt`` is its lock.
-        services: whose models botocore keeps besides ``AWS_SERVICES``.
+        services: whose models of botocore are kept besides ``AWS_SERVICES``.
     """
 
     group: str
@@ -198,7 +198,7 @@ class _Contents:
     def __init__(self, market: Market, strategy_package: str) -> None:
         self._market = market
         self._strategy_package = strategy_package
-        self._other_markets = {each.module for each in MARKETS.values()} - {market.module}
+        self._other_markets = {other.module for other in MARKETS.values()} - {market.module}
         top = strategy_package.partition(".")[0]
         if top not in OURS:
             package_folder(top)

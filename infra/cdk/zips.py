@@ -1,6 +1,6 @@
 """How zips are made, without Docker.
 
-Wheels are installed for the platform that runs them, binaries only, by hash. Installed trees are kept
+Wheels are installed for the platform that runs them, binaries only, by hash. Installed trees are cached
 under ``.local/bundles``, so that the next synth only copies files.
 """
 
@@ -26,7 +26,7 @@ LAMBDA_PLATFORM = "aarch64-manylinux_2_28"
 
 
 class BundlingError(RuntimeError):
-    """A zip cannot be made. The message says which, and shows the installer's last words."""
+    """A zip cannot be made. The message says which, and shows the end of the installer's output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def build(bundle: Bundle, target: Target, output: Path) -> None:
 
 
 def pack(bundle: Bundle, target: Target, archive: Path) -> None:
-    """Write a zip for the emulator. What is installed is packed once and kept; only our own files are added.
+    """Write a zip for the emulator: what is installed, which is packed once and cached, and our own files.
 
     CDK would pack what is no zip yet, as small as it can, at each deployment: half a minute in all.
     """

@@ -1,4 +1,4 @@
-"""A synthesised stage, as its templates say it: what the assertions look at and the faults change."""
+"""A synthesised stage: the templates that the assertions look at and the faults change."""
 
 from __future__ import annotations
 
@@ -71,12 +71,15 @@ class Assembly:
         """Return event source mappings by the entry point that they feed."""
         ids = self.function_ids()
         return {
-            ids[each["FunctionName"]["Ref"]]: each for each in self.all("AWS::Lambda::EventSourceMapping")
+            ids[mapping["FunctionName"]["Ref"]]: mapping
+            for mapping in self.all("AWS::Lambda::EventSourceMapping")
         }
 
     def queue(self, part_of_name: str) -> Resource:
         """Return the properties of the only queue whose logical id has this in it."""
-        found = [each["Properties"] for name, each in self.named("AWS::SQS::Queue") if part_of_name in name]
+        found = [
+            resource["Properties"] for name, resource in self.named("AWS::SQS::Queue") if part_of_name in name
+        ]
         assert len(found) == 1, part_of_name
         properties: Resource = found[0]
         return properties

@@ -124,7 +124,7 @@ def test_data_files_come_with_the_code_beside_them() -> None:
 
 def test_statements_come_with_the_package_that_runs_them() -> None:
     for bundle in bundles_on().values():
-        held = paths(bundle)
+        held = {path for path in paths(bundle) if not path.startswith("migrations/")}
         packages = {str(Path(path).parent) for path in held if path.endswith(".py")}
         statements = {
             path.relative_to(ROOT).as_posix()
@@ -132,6 +132,17 @@ def test_statements_come_with_the_package_that_runs_them() -> None:
             for path in (ROOT / package).glob("*.sql")
         }
         assert {path for path in held if path.endswith(".sql")} == statements, bundle.name
+
+
+def test_the_migrations_are_where_they_run_and_where_they_are_started() -> None:
+    migrations = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "migrations").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    for name, bundle in bundles_on().items():
+        held = {path for path in paths(bundle) if path.startswith("migrations/")}
+        assert held == (migrations if name in ("migrate", "bootstrap") else set()), name
 
 
 def test_a_strategy_is_in_its_zip_with_all_its_files_because_its_version_covers_them() -> None:

@@ -46,7 +46,7 @@ IDLE_RUNS: Mapping[str, tuple[int, Decimal]] = {
 def idle_month(assembly: Assembly) -> dict[str, Decimal]:
     """Return US dollars by what they are for."""
     database = assembly.one("AWS::RDS::DBInstance")
-    # RDS keeps the master user's password in a secret of its own.
+    # RDS stores the master user's password in a secret of its own.
     secrets = len(assembly.all("AWS::SecretsManager::Secret")) + 1
     alarm_metrics = sum(_metrics_of(alarm) for alarm in assembly.all("AWS::CloudWatch::Alarm"))
     dashboards = len(assembly.all("AWS::CloudWatch::Dashboard"))
@@ -92,11 +92,11 @@ def test_nothing_that_costs_by_the_hour_is_missing_from_the_sum(
 def test_the_documents_say_the_sum_of_the_templates(assemblies: Callable[[str], Assembly]) -> None:
     costs = idle_month(assemblies("dev"))
     page = (ROOT / "docs" / "cost.md").read_text().partition("## A million fills")[0]
-    told = {
+    documented = {
         name: Decimal(price) for name, price in re.findall(r"^\| ([a-z ]+) \|.*\| ([0-9.]+) \|$", page, re.M)
     }
-    assert told.pop("together") == sum(costs.values())
-    assert told == costs
+    assert documented.pop("together") == sum(costs.values())
+    assert documented == costs
 
 
 def _metrics_of(alarm: Mapping[str, object]) -> int:

@@ -18,7 +18,7 @@ def _queue(assembly: Assembly, name: str) -> Resource:
 
 
 def _any_policy(assembly: Assembly, entry_point: str) -> Resource:
-    prefix = next(name for name, each in assembly.function_ids().items() if each == entry_point)
+    prefix = next(name for name, function in assembly.function_ids().items() if function == entry_point)
     construct = prefix.removesuffix(prefix[-8:]).removesuffix("Function")
     for name, policy in assembly.named("AWS::IAM::Policy"):
         if name.startswith(construct):
@@ -29,8 +29,8 @@ def _any_policy(assembly: Assembly, entry_point: str) -> Resource:
 
 def _schedule(assembly: Assembly) -> Resource:
     return next(
-        each["Properties"]
-        for name, each in assembly.named("AWS::Scheduler::Schedule")
+        resource["Properties"]
+        for name, resource in assembly.named("AWS::Scheduler::Schedule")
         if name.startswith("Strategy")
     )
 
@@ -55,7 +55,7 @@ def no_dead_letters(assembly: Assembly) -> None:
     del _queue(assembly, "FillsQueue")["RedrivePolicy"]
 
 
-def dead_letters_kept_shorter_than_the_queue(assembly: Assembly) -> None:
+def dead_letters_retained_shorter_than_the_queue(assembly: Assembly) -> None:
     _queue(assembly, "FillsDeadLetters")["MessageRetentionPeriod"] = 345_600
 
 
@@ -84,7 +84,7 @@ def stream_failures_are_dropped(assembly: Assembly) -> None:
     del assembly.mappings()["archive_signals"]["DestinationConfig"]
 
 
-def stream_gives_up_after_two_attempts(assembly: Assembly) -> None:
+def stream_stops_after_two_attempts(assembly: Assembly) -> None:
     assembly.mappings()["archive_signals"]["MaximumRetryAttempts"] = 2
 
 
@@ -120,10 +120,12 @@ def lambda_repeats_scheduled_runs(assembly: Assembly) -> None:
 
 def an_alarm_is_missing(assembly: Assembly) -> None:
     resources = assembly.templates["operations"]["Resources"]
-    del resources[next(name for name, each in resources.items() if each["Type"] == "AWS::CloudWatch::Alarm")]
+    del resources[
+        next(name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm")
+    ]
 
 
-def an_alarm_tells_nobody(assembly: Assembly) -> None:
+def an_alarm_notifies_no_topic(assembly: Assembly) -> None:
     assembly.all("AWS::CloudWatch::Alarm")[3]["AlarmActions"] = []
 
 
@@ -145,7 +147,7 @@ def every_table_is_readable(assembly: Assembly) -> None:
 
 
 def a_managed_policy(assembly: Assembly) -> None:
-    role = next(each for name, each in assembly.named("AWS::IAM::Role") if name.startswith("Receive"))
+    role = next(resource for name, resource in assembly.named("AWS::IAM::Role") if name.startswith("Receive"))
     role["Properties"]["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"]
 
 
@@ -199,7 +201,7 @@ def an_interface_endpoint(assembly: Assembly) -> None:
     }
 
 
-def logs_kept_for_ever(assembly: Assembly) -> None:
+def logs_retained_for_ever(assembly: Assembly) -> None:
     del assembly.all("AWS::Logs::LogGroup")[2]["RetentionInDays"]
 
 

@@ -16,8 +16,8 @@ from tests.infra.assembly import Assembly
 
 def payloads(assembly: Assembly) -> dict[str, dict[str, object]]:
     found = {}
-    for name, each in assembly.named("AWS::Scheduler::Schedule"):
-        payload = json.loads(each["Properties"]["Target"]["Input"])
+    for name, resource in assembly.named("AWS::Scheduler::Schedule"):
+        payload = json.loads(resource["Properties"]["Target"]["Input"])
         if "report" in payload:
             assert name.startswith(f"{payload['report'].capitalize()}ReportSchedule")
             found[payload["report"]] = payload
@@ -29,13 +29,13 @@ def test_each_report_has_a_schedule_whose_payload_the_function_understands(
 ) -> None:
     for stage, linkage in (("dev", "always"), ("prod", "problem")):
         found = payloads(assemblies(stage))
-        assert {name: (each["hours"], each["send_when"]) for name, each in found.items()} == {
+        assert {name: (payload["hours"], payload["send_when"]) for name, payload in found.items()} == {
             "linkage": (6, linkage), "daily": (24, "always"), "weekly": (168, "always"),
         }  # fmt: skip
-        assert [name for name, each in found.items() if each["verdicts"]] == ["weekly"]
-        for each in found.values():
-            assert each["scheduled_time"] == "<aws.scheduler.scheduled-time>"
-            SendReportEvent.model_validate({**each, "scheduled_time": "2026-11-22T18:00:00Z"})
+        assert [name for name, payload in found.items() if payload["verdicts"]] == ["weekly"]
+        for payload in found.values():
+            assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+            SendReportEvent.model_validate({**payload, "scheduled_time": "2026-11-22T18:00:00Z"})
 
 
 def test_whoever_bounced_or_complained_is_not_written_to_again(assemblies: Callable[[str], Assembly]) -> None:

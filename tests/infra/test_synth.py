@@ -1,4 +1,4 @@
-"""A synth says the same whenever and wherever it runs, and refuses what cdk-nag finds."""
+"""A synth writes the same templates whenever and wherever it runs, and refuses what cdk-nag finds."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ AARCH64 = 0xB7  # e_machine of ELF
 
 # Nothing of this environment is on its path: only the standard library and the zip. It imports a handler,
 # every other module of ours in the zip, and lets the handler take an event, far from any service. What no
-# finder finds is noted, also where somebody catches the error.
+# finder finds is noted, also where the error is caught.
 BARE = """
 import importlib, json, pathlib, sys
 folder, handler, event, ours = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4].split()

@@ -1,4 +1,4 @@
-"""What wakes somebody up. docs/operations.md has a heading for each alarm."""
+"""CloudWatch alarms. docs/operations.md has a heading for each of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BAD = cloudwatch.TreatMissingData.BREACHING
 
 
 class Alarms(Construct):
-    """Fifteen alarms; each tells one topic when it starts and when it is over.
+    """Fifteen alarms; each notifies one topic when it starts and when it is over.
 
     Attributes:
         alarms: by short name, the part after ``linkage-<stage>-``.
@@ -68,7 +68,7 @@ class Alarms(Construct):
         limits, quarter, hour = self._stage.alarms, Duration.minutes(15), Duration.hours(1)
         self._alarm(
             "orders-lost",
-            "A signal was expected and never came: an order without its parameters.",
+            "A signal was expected and never arrived: an order without its parameters.",
             ours("OrdersLost", statistic="Maximum", period=quarter),
         )
         self._alarm(
@@ -142,8 +142,8 @@ class Alarms(Construct):
         )
         self._alarm(
             "not-understood",
-            "Something cannot be understood: an event, which is kept with its reason, or the strategy's"
-            " parameter document, in whose place the last good one stays in force.",
+            "Something cannot be understood: an event, which is quarantined with its reason, or the"
+            " strategy's parameter document, in whose place the last good one stays in force.",
             cloudwatch.MathExpression(
                 expression="FILL(events, 0) + FILL(documents, 0)",
                 using_metrics={

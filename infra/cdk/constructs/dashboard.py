@@ -15,7 +15,7 @@ from infra.cdk.stages import Stage
 
 
 class Dashboard(Construct):
-    """The dashboard. It reads only series that alarms read too, and what AWS keeps anyway."""
+    """The dashboard. It reads only series that alarms read too, and the metrics that AWS has anyway."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Dashboard(Construct):
             [of_api(name, api_id, statistic="Sum", period=five) for name in ("Count", "4xx", "5xx")],
         )
         latency = _graph(
-            "Answer of the webhook, ms",
+            "Response of the webhook, ms",
             [of_api("Latency", api_id, statistic=name, period=five) for name in ("p50", "p99")],
         )
         queue = _graph(

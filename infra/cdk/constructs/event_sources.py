@@ -1,4 +1,4 @@
-"""How events reach the functions that wait for them."""
+"""How events reach functions: from a queue, and from the stream of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REPORT_FAILURES = ["ReportBatchItemFailures"]
 
 
 class QueueSource(Construct):
-    """A function reads a queue: what it reports as failed comes again, the rest does not."""
+    """A function reads a queue: what it reports as failed is redelivered, the rest is not."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from infra.cdk.constructs.nag import acknowledge
 
-KEPT_DAYS = 90
+RETENTION_DAYS = 90
 
 
 class FailureBucket(Construct):
@@ -16,7 +16,7 @@ class FailureBucket(Construct):
 
     Args:
         protected: it outlives its stack.
-        emptied: it is emptied before its stack is deleted; nobody's machine needs that.
+        emptied: it is emptied before its stack is deleted; in the local cloud it goes with the emulator.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, protected: bool, emptied: bool) -> None:
@@ -27,7 +27,7 @@ class FailureBucket(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(KEPT_DAYS))],
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(RETENTION_DAYS))],
             removal_policy=RemovalPolicy.RETAIN if protected else RemovalPolicy.DESTROY,
             auto_delete_objects=emptied,
         )

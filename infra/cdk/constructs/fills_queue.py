@@ -16,7 +16,7 @@ MAX_RECEIVE_COUNT = 50
 class FillsQueue(Construct):
     """The fills queue and its dead letters.
 
-    Dead letters keep the age of the first enqueue, so both keep messages for the longest time there is.
+    Dead letters keep the age of the first enqueue, so both retain messages for the longest time there is.
 
     Args:
         visibility_seconds: at least six times the consumer's time-out, plus its batch window.
@@ -39,7 +39,7 @@ class FillsQueue(Construct):
 
 
 def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
-    """Return a queue for what failed for good; it keeps messages for fourteen days."""
+    """Return a queue for what failed for good; it retains messages for fourteen days."""
     queue = sqs.Queue(
         scope,
         construct_id,

@@ -42,10 +42,10 @@ def environment_of(settings: type[Settings], values: Mapping[str, object]) -> di
         ValueError: a value without a field, or a required field without a value.
     """
     fields = settings.model_fields
-    defaults = {name: each.default for name, each in fields.items() if not each.is_required()}
+    defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
     given = {name: value for name, value in {**defaults, **values}.items() if value not in (None, "")}
     unknown = given.keys() - fields.keys()
-    missing = {name for name, each in fields.items() if each.is_required()} - given.keys()
+    missing = {name for name, field in fields.items() if field.is_required()} - given.keys()
     if unknown or missing:
         raise ValueError(f"{settings.__name__}: unknown {sorted(unknown)}, missing {sorted(missing)}")
     return {variable_name(name): _as_text(given[name]) for name in sorted(given)}
@@ -88,30 +88,14 @@ class LinkageFunction(Construct):
         if isolated and stage.local is not None:
             self.environment |= _closed(stage.local.endpoint_url if dynamodb else None)
 
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=_retention(stage.log_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log_group = self._log_group(name, stage)
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"What {name} may do",
         )
-        self.grant(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
-        if network is not None:
-            self.grant(_NETWORK_ACTIONS, ["*"])
-            acknowledge(
-                self.role,
-                "AwsSolutions-IAM5[Resource::*]",
-                "EC2's calls for network interfaces of Lambda, and X-Ray's, take no resource.",
-            )
-        else:
-            acknowledge(self.role, "AwsSolutions-IAM5[Resource::*]", "X-Ray's two calls take no resource.")
-
+        self._grant_basics(log_group, inside=network is not None)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -133,6 +117,31 @@ class LinkageFunction(Construct):
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED) if network else None,
             security_groups=[network.security_group] if network else None,
         )
+        self._acknowledge()
+
+    def _log_group(self, name: str, stage: Stage) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=retention_of(stage.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _grant_basics(self, log_group: logs.LogGroup, *, inside: bool) -> None:
+        """Allow what every function does: log, trace, and inside the VPC have network interfaces."""
+        self.grant(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
+        if inside:
+            self.grant(_NETWORK_ACTIONS, ["*"])
+            acknowledge(
+                self.role,
+                "AwsSolutions-IAM5[Resource::*]",
+                "EC2's calls for network interfaces of Lambda, and X-Ray's, take no resource.",
+            )
+        else:
+            acknowledge(self.role, "AwsSolutions-IAM5[Resource::*]", "X-Ray's two calls take no resource.")
+
+    def _acknowledge(self) -> None:
         reason = "Dependencies are locked and tested for Python 3.13; the runtime changes with the locks."
         acknowledge(self.function, "AwsSolutions-L1", reason)
         acknowledge(self.function, "Serverless-LambdaLatestVersion", reason, pack="Serverless")
@@ -140,7 +149,7 @@ class LinkageFunction(Construct):
             self.function,
             "Serverless-LambdaDLQ",
             "What is invoked asynchronously has a failure destination, which gets the reason too; event"
-            " sources keep what failed; the rest has a caller who waits.",
+            " sources hold what failed; the rest has a caller who waits.",
             pack="Serverless",
         )
 
@@ -178,7 +187,8 @@ def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _retention(days: int) -> logs.RetentionDays:
+def retention_of(days: int) -> logs.RetentionDays:
+    """Return the retention of a log group as CDK names it."""
     known = {
         1: logs.RetentionDays.ONE_DAY,
         7: logs.RetentionDays.ONE_WEEK,

@@ -1,4 +1,4 @@
-"""The table that keeps a signal before its order exists."""
+"""The table that holds a signal before its order exists."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def ours(name: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
 
 
 def of_api(name: str, api_id: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
-    """Return a metric that API Gateway keeps of an HTTP API."""
+    """Return a metric of API Gateway for an HTTP API."""
     return cloudwatch.Metric(
         namespace="AWS/ApiGateway",
         metric_name=name,

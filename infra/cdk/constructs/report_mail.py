@@ -48,7 +48,7 @@ class ReportMail(Construct):
         resources = [self._arn("identity", name) for name in dict.fromkeys(identities)]
         resources.append(self._arn("configuration-set", f"linkage-{self._stage.name}"))
         if self._stage.local is not None:
-            # The emulator asks for the right to send on no resource at all, which no ARN matches.
+            # The emulator checks the right to send on no resource at all, which no ARN matches.
             resources = ["*"]
         function.grant(SEND_ACTIONS, resources)
 

@@ -19,7 +19,7 @@ class SavedQuery:
 
     Attributes:
         name: what it shows.
-        entry_points: whose logs it reads; none means everybody's.
+        entry_points: whose logs it reads; none means all functions'.
         lines: the query.
     """
 

@@ -13,19 +13,19 @@ from constructs import Construct
 
 from infra.cdk.constructs.function import LinkageFunction
 
-# The Scheduler puts its own clock there; a run never reads another.
+# The Scheduler puts the scheduled time there; a run reads no other clock.
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 class FunctionSchedule(Construct):
-    """Starts one function by the clock.
+    """Starts one function on a schedule.
 
     Args:
         expression: in the Scheduler's syntax, UTC.
         payload: the event that the function gets.
         max_age_seconds: an invocation that could not be delivered by then goes to the dead letters.
             The Scheduler's own default is 24 hours and 185 attempts: a signal would be a day late.
-        enabled: whether the clock runs.
+        enabled: whether the schedule runs.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The door: an HTTP API with a throttle and an access log that names routes, never paths."""
+"""The public HTTP API, with a throttle and an access log that names routes, never paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.cdk.constructs.function import LinkageFunction, _retention
+from infra.cdk.constructs.function import LinkageFunction, retention_of
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.stages import Stage
 
@@ -61,7 +61,7 @@ class SignalApi(Construct):
             self,
             "AccessLog",
             log_group_name=f"/aws/apigateway/linkage-{stage.name}",
-            retention=_retention(stage.log_days),
+            retention=retention_of(stage.log_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
         apigateway.CfnStage(

@@ -145,7 +145,7 @@ class Functions:
         """Allow a function to put fills into the queue."""
         actions = ["sqs:SendMessage"]
         if self._stage.local is not None:
-            # In AWS the first action covers batches; the emulator asks for one that AWS does not have.
+            # In AWS the first action covers batches; the emulator checks one that AWS does not have.
             actions.append("sqs:SendMessageBatch")
         function.grant(actions, [self._data.fills.queue.queue_arn])
 

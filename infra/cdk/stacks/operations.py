@@ -1,4 +1,4 @@
-"""The operations stack: what tells people how the other two are doing."""
+"""The operations stack: alarms, a dashboard and saved queries about the other two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service stack: everything that moves."""
+"""The service stack: the functions, and what starts them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ServiceStack(Stack):
             "record_fills": "Records fills and order events, and links their orders",
             "archive_signals": "Archives what the hot store streams, and links what waited for it",
             "sweep": "Archives what the stream missed, and measures linkage",
-            "maintain": "Keeps the ledger's derived tables and counts what is late",
+            "maintain": "Maintains the ledger's derived tables and counts what is late",
         }
         for entry_point, size in sizes.items():
             function = functions.add(
@@ -128,7 +128,7 @@ class ServiceStack(Stack):
         functions.grant_login(migrate, "migrator")
 
     def _redrive(self) -> None:
-        """Add the function that brings dead letters back. It is outside: inside there is no way to SQS."""
+        """Add the function that redrives dead letters. It is outside: inside there is no way to SQS."""
         data, stage, functions = self._data, self._stage, self._functions
         reader = functions["read_ledger"].function
         redrive = functions.add(
@@ -144,7 +144,7 @@ class ServiceStack(Stack):
         )
         actions = ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"]
         if stage.local is not None:
-            actions.append("sqs:DeleteMessageBatch")  # as with sending, only the emulator asks for it
+            actions.append("sqs:DeleteMessageBatch")  # as with sending, only the emulator checks it
         redrive.grant(actions, [data.fills.dead_letters.queue_arn])
         redrive.grant(["lambda:InvokeFunction"], [reader.function_arn])
         functions.grant_fills(redrive)
@@ -160,7 +160,7 @@ class ServiceStack(Stack):
                 "fills_queue_url": data.fills.queue.queue_url,
                 "secret_id": data.webhook_keys.arn,
             },
-            # 28 s: the API gives up after 29, and then nobody hears the answer.
+            # 28 s: the API times out after 29, and a later reply is lost.
             Size(512, 28),
         )
         functions.grant_table(webhook, "GetItem", "BatchGetItem", "PutItem", "UpdateItem")
@@ -243,7 +243,7 @@ class ServiceStack(Stack):
                 "fills_dlq_url": data.fills.dead_letters.queue_url,
                 "report_timezone": stage.report_timezone,
             },
-            # Memory is processor time as well, and a picture takes some.
+            # Memory is processor time as well, and a chart takes some.
             Size(1024, 120),
             dead_letters=data.schedule_dead_letters,
         )
