@@ -73,7 +73,9 @@ def test_the_tools_see_the_emulator_and_nothing_of_the_callers_aws(
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "123456789012")
-    write(tool, "import json, os, sys; print(json.dumps([sys.argv[2:], dict(os.environ)]))")
+    write(
+        tool, "import json, os, sys; sys.stdout.write(json.dumps([sys.argv[2:], dict(os.environ)]) + chr(10))"
+    )
     groups: list[tuple[int, bool]] = []
     a_deployment(state, tmp_path, groups).run()
 
