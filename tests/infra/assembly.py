@@ -42,9 +42,9 @@ class Assembly:
 
     def one(self, kind: str) -> Resource:
         """Return the properties of the only resource of a type."""
-        found = self.all(kind)
-        assert len(found) == 1, f"{len(found)} {kind}"
-        return found[0]
+        resources = self.all(kind)
+        assert len(resources) == 1, f"{len(resources)} {kind}"
+        return resources[0]
 
     def functions(self) -> dict[str, Resource]:
         """Return our own functions by entry point; CDK's helpers have no name."""
@@ -77,11 +77,11 @@ class Assembly:
 
     def queue(self, part_of_name: str) -> Resource:
         """Return the properties of the only queue whose logical id has this in it."""
-        found = [
+        queues = [
             resource["Properties"] for name, resource in self.named("AWS::SQS::Queue") if part_of_name in name
         ]
-        assert len(found) == 1, part_of_name
-        properties: Resource = found[0]
+        assert len(queues) == 1, part_of_name
+        properties: Resource = queues[0]
         return properties
 
 

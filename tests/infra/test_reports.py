@@ -15,25 +15,25 @@ from tests.infra.assembly import Assembly
 
 
 def payloads(assembly: Assembly) -> dict[str, dict[str, object]]:
-    found = {}
+    by_name = {}
     for name, resource in assembly.named("AWS::Scheduler::Schedule"):
         payload = json.loads(resource["Properties"]["Target"]["Input"])
         if "report" in payload:
             assert name.startswith(f"{payload['report'].capitalize()}ReportSchedule")
-            found[payload["report"]] = payload
-    return found
+            by_name[payload["report"]] = payload
+    return by_name
 
 
 def test_each_report_has_a_schedule_whose_payload_the_function_understands(
     assemblies: Callable[[str], Assembly],
 ) -> None:
     for stage, linkage in (("dev", "always"), ("prod", "problem")):
-        found = payloads(assemblies(stage))
-        assert {name: (payload["hours"], payload["send_when"]) for name, payload in found.items()} == {
+        sent = payloads(assemblies(stage))
+        assert {name: (payload["hours"], payload["send_when"]) for name, payload in sent.items()} == {
             "linkage": (6, linkage), "daily": (24, "always"), "weekly": (168, "always"),
         }  # fmt: skip
-        assert [name for name, payload in found.items() if payload["verdicts"]] == ["weekly"]
-        for payload in found.values():
+        assert [name for name, payload in sent.items() if payload["verdicts"]] == ["weekly"]
+        for payload in sent.values():
             assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
             SendReportEvent.model_validate({**payload, "scheduled_time": "2026-11-22T18:00:00Z"})
 

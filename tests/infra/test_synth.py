@@ -77,15 +77,15 @@ def test_a_stage_on_a_market_has_its_library_in_the_zips_that_read_candles(
 def test_a_markets_bucket_is_read_by_those_who_need_it_below_its_prefix_only(
     on_market: Callable[[str], Assembly], assemblies: Callable[[str], Assembly]
 ) -> None:
-    found = {}
+    granted = {}
     for name, policy in on_market(MARKET).named("AWS::IAM::Policy"):
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             if "my-candles" in text_of(statement["Resource"]):
                 allowed = text_of(statement["Resource"]), statement.get("Condition")
-                found[name.partition("FunctionRole")[0], statement["Action"]] = allowed
+                granted[name.partition("FunctionRole")[0], statement["Action"]] = allowed
     bucket = "arn:{AWS::Partition}:s3:::my-candles"
     below = {"StringEquals": {"s3:prefix": "spot/5m/"}}
-    assert found == {
+    assert granted == {
         (reader, action): allowed
         for reader in ("RunStrategy", "ExecuteOrders")
         for action, allowed in {

@@ -129,7 +129,7 @@ class LinkageFunction(Construct):
         )
 
     def _grant_basics(self, log_group: logs.LogGroup, *, inside: bool) -> None:
-        """Allow what every function does: log, trace, and inside the VPC have network interfaces."""
+        """Allow what every function does: log, and inside the VPC have network interfaces."""
         self.grant(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
         if inside:
             self.grant(_NETWORK_ACTIONS, ["*"])
