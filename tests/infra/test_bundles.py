@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.bundles import ENTRY_POINTS, MARKETS, ROOT, Bundle, bundles_of, migrations_digest
+from infra.cdk.bundles import ENTRY_POINTS, MARKETS, ROOT, Bundle, Market, bundles_of, migrations_digest
 from infra.cdk.stages import MARKET_ADDRESSES, load_stage
 from tests.infra.assembly import Assembly
 from tests.infra.assertions.functions import SETTINGS
@@ -97,7 +97,18 @@ def test_a_zip_has_exactly_the_code_that_its_function_imports(entry_point: str, 
     assert {path for path in paths(bundle) if path.endswith(".py")} == imported
 
 
-def test_the_webhook_has_a_third_of_the_product() -> None:
+def test_a_market_that_is_loaded_by_its_name_is_where_candles_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(MARKETS, "simulation", Market("linkage.inference.sharpe"))
+    holders = {
+        name for name, bundle in bundles_of().items() if "linkage/inference/sharpe.py" in paths(bundle)
+    }
+    read_ledger = {"read_ledger"}  # which imports it anyway
+    assert holders - read_ledger == {"run_strategy", *BROKER}
+
+
+def test_the_webhook_has_less_than_half_of_the_product() -> None:
     webhook = {path for path in paths(bundles_on()["receive"]) if path.startswith("linkage/")}
     everything = [path for path in (ROOT / "linkage").rglob("*.py") if path.name != "__init__.py"]
     modules = [path for path in webhook if not path.endswith("__init__.py")]
