@@ -29,6 +29,6 @@ def output_directory() -> Path:
 
 
 def home_environment() -> dict[str, str]:
-    """Return a home for tools that keep caches there, if the caller's home cannot be written."""
+    """Return a home for tools that keep caches there; nothing if the caller's own can be written."""
     home = os.environ.get("HOME")
     return {} if home and os.access(home, os.W_OK) else {"HOME": str(local_directory() / "home")}

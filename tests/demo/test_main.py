@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,16 @@ def test_a_folder_that_is_not_there_starts_nothing(
     assert main(["--candles", str(tmp_path / "missing")]) == 1
     assert "is not a folder of candle files" in " ".join(capsys.readouterr().out.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_demonstration_in_one_directory_is_refused_and_leaves_the_first_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    (tmp_path / "demo" / "market").mkdir(parents=True)
+    with (tmp_path / "demo" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert main([]) == 1
+    assert "another demonstration is running" in " ".join(capsys.readouterr().out.split())
+    assert (tmp_path / "demo" / "market").exists()
