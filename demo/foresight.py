@@ -16,7 +16,7 @@ from uuid import UUID
 from demo.truth import LinkTruth
 from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.ports.market import MarketData
-from linkage.strategy.plugin import Decision
+from linkage.strategy.decisions import Decision
 from linkage.strategy.state import StrategyState
 from strategies.matrix.strategy import MATRIX
 

@@ -19,7 +19,7 @@ from demo.market import PreparedMarket
 from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE, SCHEMA
 from linkage.domain.times import iso_utc
 from linkage.ports.queue import EventQueue
-from linkage.strategy.plugin import Decision
+from linkage.strategy.decisions import Decision
 
 FEE_RATE = Decimal("0.001")
 

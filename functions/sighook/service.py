@@ -41,7 +41,9 @@ from linkage.ports.sink import SignalSink
 from linkage.ports.state import StateStore
 from linkage.ports.store import SignalStore
 from linkage.strategy.arms import Arm, candles_of, choose_arm, default_arms, parse_arms
-from linkage.strategy.plugin import Decided, Decision, Strategy, last_close, sent_signals
+from linkage.strategy.candles import last_close
+from linkage.strategy.decisions import Decided, Decision, sent_signals
+from linkage.strategy.plugin import Strategy
 from linkage.strategy.state import StrategyState
 
 POSTS_AT_ONCE = 8

@@ -27,14 +27,10 @@ from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
 from linkage.domain.times import iso_utc
 from linkage.ports.market import Candles
-from linkage.strategy.plugin import (
-    NAME,
-    Strategy,
-    StrategyParameters,
-    only_bars,
-    only_symbols,
-    read_document,
-)
+from linkage.strategy.candles import only_bars, only_symbols
+from linkage.strategy.documents import read_document
+from linkage.strategy.parameters import StrategyParameters
+from linkage.strategy.plugin import NAME, Strategy
 
 MAX_ARMS = 8
 _HASHES = Decimal(2**64)

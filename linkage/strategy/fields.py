@@ -10,15 +10,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 
 from linkage.domain.canonical import canonical
+from linkage.strategy.parameters import Unit
 
 _SIGNS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """The unit of a field, in its annotation: ``Annotated[int, Unit("bars")]``."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +55,19 @@ def _fields(model: type[BaseModel], defaults: BaseModel, prefix: str) -> Iterato
         if isinstance(default, BaseModel):
             yield from _fields(type(default), default, f"{path}.")
             continue
-        units = [each.name for each in field.metadata if isinstance(each, Unit)]
+        units = [item.name for item in field.metadata if isinstance(item, Unit)]
         yield Described(path, units[0] if units else _usual_unit(name), _bounds(field), canonical(default))
 
 
 def _bounds(field: Any) -> str:
-    choices = [str(each) for each in get_args(field.annotation) if isinstance(each, str)]
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         return " or ".join(choices)
     bounds = []
-    for each in field.metadata:
+    for item in field.metadata:
         for kind, sign in _SIGNS.items():
-            if isinstance(each, kind):
-                bounds.append(f"{sign} {canonical(getattr(each, kind.__name__.lower()))}")
+            if isinstance(item, kind):
+                bounds.append(f"{sign} {canonical(getattr(item, kind.__name__.lower()))}")
     return ", ".join(bounds)
 
 

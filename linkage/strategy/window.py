@@ -9,7 +9,8 @@ import numpy as np
 
 from linkage.ports.market import Candles
 from linkage.strategy.arrays import Flags, Floats
-from linkage.strategy.plugin import StrategyParameters, last_close
+from linkage.strategy.candles import last_close
+from linkage.strategy.parameters import StrategyParameters
 
 REASONS = ("missing_last_bar", "too_few_bars", "gap", "gaps", "invalid_values", "no_volume")
 """Why a symbol is not traded on, in the order in which it is checked."""
@@ -42,7 +43,7 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
     (``missing_last_bar``, ``no_volume``), when its window does not begin with a bar (``too_few_bars``),
     when one of its last ``clean_bars`` is missing (``gap``) or too many older ones are (``gaps``), and
     when a value is no price (``invalid_values``). An older gap is bridged by its previous close. The first
-    of REASONS that holds is told.
+    of REASONS that holds is given.
     """
     skipped = dict(candles.refused)
     end = int(last_close(now, parameters.interval_seconds).timestamp())

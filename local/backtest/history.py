@@ -21,7 +21,8 @@ from linkage.domain.snapshots import Snapshot
 from linkage.domain.universe import parse_universe
 from linkage.ports.market import Candles
 from linkage.strategy.arms import Arm, parse_arms
-from linkage.strategy.plugin import Strategy, StrategyParameters
+from linkage.strategy.parameters import StrategyParameters
+from linkage.strategy.plugin import Strategy
 
 _RULES: TypeAdapter[Rules] = TypeAdapter(Rules)
 

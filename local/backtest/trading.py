@@ -19,7 +19,7 @@ from linkage.domain.paper import Book, PaperOrder, Report
 from linkage.domain.paper_venue import Venue
 from linkage.domain.snapshots import make_run_id
 from linkage.domain.times import iso_utc
-from linkage.strategy.plugin import Decided
+from linkage.strategy.decisions import Decided
 from linkage.strategy.state import StrategyState
 from local.backtest.history import History
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from linkage.ports.market import Candles
 from linkage.strategy.arrays import Flags
-from linkage.strategy.plugin import Decided, Decision, last_close
+from linkage.strategy.candles import last_close
+from linkage.strategy.decisions import Decided, Decision
 from linkage.strategy.state import Side, StrategyState
 from linkage.strategy.window import Window, select_window
 from strategies.matrix.guardrails import (

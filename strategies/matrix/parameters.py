@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from linkage.strategy.fields import Unit
-from linkage.strategy.plugin import ParameterGroup, StrategyParameters
+from linkage.strategy.parameters import ParameterGroup, StrategyParameters, Unit
 
 Period = Annotated[int, Field(ge=2, le=200), Unit("bars")]
 Weight = Annotated[Decimal, Field(ge=0, le=100), Unit("score")]

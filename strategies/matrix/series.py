@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from linkage.ports.market import Candles
 from linkage.strategy.arrays import Flags, Floats
-from linkage.strategy.plugin import Decided
+from linkage.strategy.decisions import Decided
 from linkage.strategy.state import StrategyState
 from linkage.strategy.window import REASONS, Window, bridge, invalid_bars
 from strategies.matrix.engine import choose, promising

@@ -10,14 +10,9 @@ import pytest
 
 from linkage.domain.errors import ConfigurationError
 from linkage.ports.market import Candles
-from linkage.strategy.plugin import (
-    Decided,
-    Decision,
-    Strategy,
-    StrategyParameters,
-    load_strategy,
-    sent_signals,
-)
+from linkage.strategy.decisions import Decided, Decision, sent_signals
+from linkage.strategy.parameters import StrategyParameters
+from linkage.strategy.plugin import Strategy, load_strategy
 from linkage.strategy.state import LastSignal, StrategyState
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.strategy import MATRIX

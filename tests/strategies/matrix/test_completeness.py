@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from linkage.ports.market import Candles
-from linkage.strategy.plugin import Decision
+from linkage.strategy.decisions import Decision
 from linkage.strategy.state import StrategyState
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.strategy import MATRIX

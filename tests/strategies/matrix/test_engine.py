@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from linkage.domain.errors import InvalidInputError
 from linkage.ports.market import Candles
-from linkage.strategy.plugin import Decided, Decision
+from linkage.strategy.decisions import Decided, Decision
 from linkage.strategy.state import LastSignal, StrategyState, SymbolState
 from strategies.matrix.engine import decide
 from strategies.matrix.parameters import Parameters, Weights

@@ -65,7 +65,7 @@ def test_every_field_is_in_the_snapshot_and_nothing_is_left_to_a_default_of_tomo
 def test_the_universe_and_the_code_change_the_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = MATRIX.snapshot(Parameters(), symbols="*")
     fewer = MATRIX.snapshot(Parameters(), symbols="A-USD")
-    monkeypatch.setattr(plugin, "package_version", lambda _package: "0123456789abcdef")
+    monkeypatch.setattr(plugin, "code_version", lambda _package: "0123456789abcdef")
     newer = MATRIX.snapshot(Parameters(), symbols="*")
 
     assert len({one.config_hash for one in (usual, fewer, newer)}) == 3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from linkage.domain.errors import InvalidInputError
 from linkage.ports.market import Candles
 from linkage.strategy.arrays import Floats
-from linkage.strategy.plugin import only_symbol
+from linkage.strategy.candles import only_symbol
 from linkage.strategy.state import StrategyState
 from linkage.strategy.window import REASONS
 from strategies.matrix.parameters import Parameters
