@@ -27,8 +27,11 @@ from linkage.ports.market import Candles
 from linkage.strategy.arrays import Floats
 from linkage.strategy.state import StrategyState
 from linkage.strategy.window import rows_in_order, select_window
-from strategies.matrix import indicators
 from strategies.matrix.engine import decide
+from strategies.matrix.indicators.bands import bollinger
+from strategies.matrix.indicators.recursive import recursive
+from strategies.matrix.indicators.roc import roc
+from strategies.matrix.indicators.rolling import previous_highest, rolling_mean
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.scoring import Reading, Readings, read_indicators
 from strategies.matrix.series import walk
@@ -89,18 +92,18 @@ def whole_series(candles: Candles, p: Parameters) -> list[Floats]:
     highs, lows, closes, volumes = (
         rows_in_order(values) for values in (window.highs, window.lows, window.closes, window.volumes)
     )
-    own = indicators.recursive(
+    own = recursive(
         highs, lows, closes,
         rsi_period=p.rsi_period, atr_period=p.atr_period,
         macd_fast=p.macd_fast, macd_slow=p.macd_slow, macd_signal=p.macd_signal,
     )  # fmt: skip
     return [
-        *indicators.bollinger(closes, p.bollinger_period, p.bollinger_deviations),
+        *bollinger(closes, p.bollinger_period, p.bollinger_deviations),
         *(own.rsi, own.atr, *own.macd),
-        indicators.roc(closes, p.roc_period),
-        indicators.rolling_mean(volumes, p.volume_period),
-        indicators.previous_highest(highs, p.swing_bars),
-        -indicators.previous_highest(-lows, p.swing_bars),
+        roc(closes, p.roc_period),
+        rolling_mean(volumes, p.volume_period),
+        previous_highest(highs, p.swing_bars),
+        -previous_highest(-lows, p.swing_bars),
     ]
 
 

@@ -22,9 +22,9 @@ from strategies.matrix.guardrails import (
     first_objection,
     over_budget,
 )
+from strategies.matrix.momentum import MOMENTUM
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.scoring import (
-    MOMENTUM,
     Readings,
     Score,
     evidence,
@@ -93,8 +93,8 @@ def promising(readings: Readings, parameters: Parameters) -> Flags:
     may = readings.momentum_buy.fires | readings.momentum_sell.fires
     for side, target in sides:
         total = np.zeros(len(may))
-        for one in side:
-            total += one.fires * float(one.weight)
+        for reading in side:
+            total += reading.fires * float(reading.weight)
         may |= total >= float(target) - 1e-6
     return may
 

@@ -90,5 +90,5 @@ def first_objection(candidate: Candidate, context: Context) -> str | None:
 
 def over_budget(candidates: list[Candidate], limit: int) -> frozenset[str]:
     """Return the symbols beyond the budget of one run; the strongest have the right of way."""
-    ranked = sorted(candidates, key=lambda one: (-one.strength, one.symbol))
-    return frozenset(one.symbol for one in ranked[limit:])
+    ranked = sorted(candidates, key=lambda candidate: (-candidate.strength, candidate.symbol))
+    return frozenset(candidate.symbol for candidate in ranked[limit:])

@@ -47,6 +47,14 @@ def window_of(rows: Sequence[Row], parameters: Parameters) -> Window:
     return select_window(candles_of({"X-USD": rows}), parameters, NOON)
 
 
+def block_of(markets: Sequence[Sequence[Row]], bars: int) -> Window:
+    """Return the last bars of some markets, side by side, however few they are."""
+    block = np.array([rows[-bars:] for rows in markets])
+    opens, highs, lows, closes, volumes = (np.ascontiguousarray(block[:, :, field].T) for field in range(5))
+    names = tuple(f"S{number}-USD" for number in range(len(markets)))
+    return Window(names, opens, highs, lows, closes, volumes, {})
+
+
 def random_rows(bars: int, seed: int, *, volatility: float = 0.004) -> list[Row]:
     """Return a random walk with random wicks and volumes."""
     random = np.random.default_rng(seed)

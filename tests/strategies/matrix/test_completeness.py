@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from linkage.ports.market import Candles
 from linkage.strategy.decisions import Decision
@@ -19,6 +20,8 @@ from linkage.strategy.state import StrategyState
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.strategy import MATRIX
 from tests.strategies.matrix.markets import candles_of, random_rows
+
+Decisions = dict[datetime | None, tuple[tuple[Decision, ...], tuple[str, ...]]]
 
 USUAL: dict[str, Any] = {
     "bars": 120, "clean_bars": 10, "max_bridged": 0.05, "score_buy_target": "2.7", "score_sell_target": "2.7",
@@ -43,7 +46,7 @@ OTHERWISE: dict[str, Any] = {
     "order_notional_by_quote": {"BTC": "0.1"}, "entry_order_type": "market", "limit_offset": "0.002",
     "take_profit": "0.05", "stop_loss": "0.03",
 }  # fmt: skip
-"""Another value for every field. A field that is new in the model has to be added here."""
+"""Another value for a field. Of a field that is not here, several others are tried."""
 
 
 def fields(model: type[BaseModel], path: str = "") -> Iterator[str]:
@@ -54,11 +57,21 @@ def fields(model: type[BaseModel], path: str = "") -> Iterator[str]:
             yield f"{path}{name}"
 
 
-def parameters(changed: str | None = None) -> Parameters:
+def other_values(name: str) -> list[Any]:
+    """Return other values of a field, of which one at least has to change a decision."""
+    if name in OTHERWISE:
+        return [OTHERWISE[name]]
+    group, _, field = name.rpartition(".")
+    default = getattr(Parameters().weights if group else Parameters(), field)
+    number = type(default)
+    return [number(each) for each in (default * 2, default * 3, number(0), number(1), number(5))]
+
+
+def parameters(changed: str | None = None, value: Any = None) -> Parameters:
     values = dict(USUAL)
     if changed is not None:
         group, _, name = changed.rpartition(".")
-        values |= {group: {**USUAL[group], name: OTHERWISE[changed]}} if group else {name: OTHERWISE[changed]}
+        values |= {group: {**USUAL[group], name: value}} if group else {name: value}
     return Parameters.model_validate(values)
 
 
@@ -78,13 +91,12 @@ def market() -> Candles:
 
 
 @cache
-def decided(
-    changed: str | None = None,
-) -> dict[datetime | None, tuple[tuple[Decision, ...], tuple[str, ...]]]:
+def usual() -> Decisions:
+    return decided(parameters())
+
+
+def decided(with_it: Parameters) -> Decisions:
     """Return decisions without their evidence, and the symbols left out, by time."""
-    with_it = parameters(changed)
-    if with_it.interval_seconds != market().interval_seconds:
-        return {}
     return {
         one.state.completed_at: (
             tuple(replace(decision, breakdown={}) for decision in one.decisions), tuple(sorted(one.skipped)),
@@ -93,31 +105,44 @@ def decided(
     }  # fmt: skip
 
 
-def test_every_field_of_the_model_has_its_case() -> None:
-    assert set(OTHERWISE) == set(fields(Parameters))
+def differ(other: Decisions) -> bool:
+    """Tell whether decisions at the same times differ; fewer bars begin to decide earlier, which is none."""
+    return any(usual()[time] != other[time] for time in usual().keys() & other.keys())
+
+
+def test_every_other_value_is_of_a_field_of_the_model() -> None:
+    assert OTHERWISE.keys() <= set(fields(Parameters))
+
+
+@pytest.mark.parametrize("name", [name for name in fields(Parameters) if name != "interval_seconds"])
+def test_each_field_changes_a_decision(name: str) -> None:
+    sets = []
+    for value in other_values(name):
+        with suppress(ValidationError):
+            sets.append(parameters(name, value))
+
+    assert any(differ(decided(each)) for each in sets)
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
-def test_each_field_changes_a_decision_and_the_snapshot(name: str) -> None:
-    usual, other = decided(), decided(name)
-    common = usual.keys() & other.keys()  # fewer bars begin to decide earlier; that alone does not count
+def test_each_field_changes_the_snapshot(name: str) -> None:
+    other = parameters(name, OTHERWISE[name])
 
-    assert name == "interval_seconds" or any(usual[time] != other[time] for time in common)
     assert (
         MATRIX.snapshot(parameters(), symbols="*").config_hash
-        != MATRIX.snapshot(parameters(name), symbols="*").config_hash
+        != MATRIX.snapshot(other, symbols="*").config_hash
     )
 
 
 def test_the_interval_decides_which_candles_are_read() -> None:
-    now = max(time for time in decided() if time is not None)
-    other = MATRIX.decide(market(), StrategyState(), parameters("interval_seconds"), now)
+    now = max(time for time in usual() if time is not None)
+    other = MATRIX.decide(market(), StrategyState(), parameters("interval_seconds", 900), now)
 
     assert set(other.skipped.values()) == {"wrong_interval"}
 
 
 def test_the_market_of_these_tests_has_every_kind_of_decision() -> None:
-    every = [one for decisions, _ in decided().values() for one in decisions]
+    every = [one for decisions, _ in usual().values() for one in decisions]
 
     assert {one.trigger for one in every} == {"score", "roc_momo"}
     assert {one.side for one in every} == {"buy", "sell"}

@@ -13,8 +13,11 @@ from linkage.domain.canonical import canonical_json
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import make_snapshot
 from linkage.strategy import plugin
+from linkage.strategy.fields import describe_fields
+from linkage.strategy.state import StrategyState
 from strategies.matrix.parameters import Parameters
 from strategies.matrix.strategy import MATRIX
+from tests.strategies.matrix.markets import NOON, candles_of, random_rows
 
 OTHERS: dict[str, Any] = {
     "interval_seconds": 900,
@@ -101,12 +104,33 @@ def test_a_snapshot_as_it_is_stored_gives_the_same_parameters_again(name: str) -
 
 
 def test_the_weights_of_the_reference_are_the_defaults() -> None:
-    weights = Parameters().weights.model_dump()
-
-    assert weights == {
+    reference = {
         "ratio": Decimal("1.2"), "touch": Decimal("1.5"), "pattern": Decimal("2.0"), "rsi": Decimal("2.5"),
         "roc": Decimal("2.0"), "macd": Decimal("1.8"), "swing": Decimal("2.2"),
     }  # fmt: skip
+
+    assert reference.items() <= Parameters().weights.model_dump().items()
+
+
+PERIODS = [
+    each.path for each in describe_fields(Parameters) if each.unit == "bars" and each.bounds.endswith("≤ 200")
+]
+
+
+@pytest.mark.parametrize("name", PERIODS)
+def test_a_period_that_needs_more_bars_than_are_read_is_refused_when_it_is_written(name: str) -> None:
+    values = {"bars": 80, "clean_bars": 10, name: 150}
+    if name == "macd_fast":
+        values["macd_slow"] = 151
+    with pytest.raises(ConfigurationError, match=r"bars must be at least \d+ for these periods"):
+        MATRIX.parse_values(values)
+    needed = MATRIX.parse_values({**values, "bars": 400}).warmup_bars
+    with pytest.raises(ConfigurationError, match=f"bars must be at least {needed} "):
+        MATRIX.parse_values({**values, "bars": needed - 1})
+    parameters = MATRIX.parse_values({**values, "bars": needed})
+
+    candles = candles_of({"A-USD": random_rows(400, 3)})
+    assert MATRIX.decide(candles, StrategyState(), parameters, NOON).seen == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ import talib
 from linkage.adapters.markets.files import FileMarket
 from linkage.strategy.arrays import Floats
 from linkage.strategy.state import StrategyState
-from strategies.matrix import indicators
+from strategies.matrix.indicators.bands import bollinger
+from strategies.matrix.indicators.recursive import recursive
+from strategies.matrix.indicators.roc import roc
 from strategies.matrix.strategy import MATRIX
 from tests.strategies.matrix.conftest import REAL_CANDLES
 
@@ -46,8 +48,8 @@ def test_the_indicators_agree_with_ta_lib(path: Path) -> None:
     column = closes[:, None]
     upper, middle, lower = talib.BBANDS(closes, timeperiod=20, nbdevup=2, nbdevdn=2)
     line, signal, _ = talib.MACD(closes, 12, 26, 9)
-    bands = indicators.bollinger(column, 20, 2.0)
-    own = indicators.recursive(
+    bands = bollinger(column, 20, 2.0)
+    own = recursive(
         highs[:, None], lows[:, None], column,
         rsi_period=14, atr_period=14, macd_fast=12, macd_slow=26, macd_signal=9,
     )  # fmt: skip
@@ -59,7 +61,7 @@ def test_the_indicators_agree_with_ta_lib(path: Path) -> None:
         "macd": (own.macd.line, line),
         "signal": (own.macd.signal, signal),
         "atr": (own.atr, talib.ATR(highs, lows, closes, 14)),
-        "roc": (indicators.roc(column, 4), talib.ROC(closes, 4)),
+        "roc": (roc(column, 4), talib.ROC(closes, 4)),
     }
     for name, (ours, theirs) in pairs.items():
         np.testing.assert_allclose(ours[WARM_UP:, 0], theirs[WARM_UP:], rtol=0, atol=1e-9, err_msg=name)

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from strategies.matrix.indicators.registry import INDICATORS
 from strategies.matrix.parameters import Parameters, Weights
 from strategies.matrix.scoring import read_indicators, score
-from tests.strategies.matrix.markets import rows_of, window_of
+from tests.strategies.matrix.markets import block_of, random_rows, rows_of, window_of
 
 PARAMETERS = Parameters()
 
@@ -97,7 +98,7 @@ def test_a_score_is_the_exact_sum_of_what_its_breakdown_says() -> None:
 
     assert result.buy == Decimal("5.2")
     assert result.sell == Decimal("4.2")
-    assert len(result.breakdown) == 14
+    assert len(result.breakdown) == 2 * len(INDICATORS)
     contributions = {name: Decimal(str(line["contribution"])) for name, line in result.breakdown.items()}
     assert sum(contributions[name] for name in result.buy_fired) == result.buy
     assert all(contributions[name] == 0 for name, line in result.breakdown.items() if not line["decision"])
@@ -111,3 +112,11 @@ def test_a_weight_of_zero_fires_without_contributing() -> None:
 
     assert "Buy RSI" in result.buy_fired
     assert result.buy == Decimal("2.7")
+
+
+def test_what_the_bars_are_not_enough_for_neither_fires_nor_has_a_value() -> None:
+    result = score(read_indicators(block_of([random_rows(30, 1)], 30), PARAMETERS), 0)
+
+    assert result.breakdown["Buy RSI"]["value"] is not None
+    for name in ("W-Bottom", "M-Top", "Buy MACD", "Sell MACD", "Buy Swing", "Sell Swing"):
+        assert (result.breakdown[name]["decision"], result.breakdown[name]["value"]) == (0, None)

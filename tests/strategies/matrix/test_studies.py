@@ -1,4 +1,4 @@
-"""Indicators agree with their textbook definitions, for every symbol alone and side by side."""
+"""The series agree with their textbook definitions, for every symbol alone and side by side."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from linkage.strategy.arrays import Floats
-from strategies.matrix import indicators
-from strategies.matrix.indicators import Recursive
+from strategies.matrix.indicators import recursive as recursion
+from strategies.matrix.indicators.bands import bollinger
+from strategies.matrix.indicators.recursive import Recursive
+from strategies.matrix.indicators.roc import roc
+from strategies.matrix.indicators.rolling import previous_highest, rolling_mean
 from tests.strategies.matrix import slow
 from tests.strategies.matrix.markets import random_rows
 
@@ -18,7 +21,7 @@ OPENS, HIGHS, LOWS, CLOSES, VOLUMES = (np.ascontiguousarray(DATA[:, :, field].T)
 
 
 def recursive(highs: Floats, lows: Floats, closes: Floats, *, keep: int | None = None) -> Recursive:
-    return indicators.recursive(
+    return recursion.recursive(
         highs,
         lows,
         closes,
@@ -35,7 +38,7 @@ def recursive(highs: Floats, lows: Floats, closes: Floats, *, keep: int | None =
 def test_the_last_values_agree_with_a_slow_implementation(symbol: int) -> None:
     closes, highs, lows = (list(map(float, each[:, symbol])) for each in (CLOSES, HIGHS, LOWS))
     last = BARS - 1
-    bands = indicators.bollinger(CLOSES, 20, 2.0)
+    bands = bollinger(CLOSES, 20, 2.0)
     own = recursive(HIGHS, LOWS, CLOSES)
     line, signal = slow.macd(closes, 12, 26, 9)
     middle, width = slow.mean(closes, last, 20), 2 * slow.deviation(closes, last, 20)
@@ -47,8 +50,8 @@ def test_the_last_values_agree_with_a_slow_implementation(symbol: int) -> None:
         (own.macd.line[last, symbol], line),
         (own.macd.signal[last, symbol], signal),
         (own.atr[last, symbol], slow.atr(highs, lows, closes, 14)),
-        (indicators.roc(CLOSES, 4)[last, symbol], (closes[-1] / closes[-5] - 1) * 100),
-        (indicators.previous_highest(HIGHS, 20)[last, symbol], max(highs[-21:-1])),
+        (roc(CLOSES, 4)[last, symbol], (closes[-1] / closes[-5] - 1) * 100),
+        (previous_highest(HIGHS, 20)[last, symbol], max(highs[-21:-1])),
     ]
     for ours, theirs in pairs:
         assert slow.close_enough(float(ours), theirs, scale=100)
@@ -59,11 +62,11 @@ def test_a_value_does_not_depend_on_the_symbols_beside_it_to_the_bit() -> None:
         highs, lows, closes = (np.ascontiguousarray(each[:, symbols]) for each in (HIGHS, LOWS, CLOSES))
         own = recursive(highs, lows, closes)
         return [
-            *indicators.bollinger(closes, 20, 2.0),
+            *bollinger(closes, 20, 2.0),
             own.rsi,
             own.atr,
             *own.macd,
-            indicators.roc(closes, 4),
+            roc(closes, 4),
         ]
 
     for together, single in zip(every(slice(None)), every(slice(1, 2)), strict=True):
@@ -78,9 +81,9 @@ def test_bars_before_the_first_value_are_not_numbers() -> None:
     for short in (CLOSES[:3], CLOSES[:1]):
         few = recursive(short, short, short)
         assert all(np.isnan(values).all() for values in (few.rsi, few.atr, *few.macd))
-        assert np.isnan(indicators.bollinger(short, 20, 2.0).upper).all()
-        assert np.isnan(indicators.roc(short, 4)).all()
-        assert np.isnan(indicators.previous_highest(short, 4)).all()
+        assert np.isnan(bollinger(short, 20, 2.0).upper).all()
+        assert np.isnan(roc(short, 4)).all()
+        assert np.isnan(previous_highest(short, 4)).all()
 
 
 def test_a_price_that_never_moved_has_an_rsi_of_50_and_no_macd_at_all() -> None:
@@ -96,11 +99,11 @@ def test_the_last_bars_alone_are_the_same_to_the_bit_as_in_the_whole_series(keep
     def every(keep: int | None) -> list[Floats]:
         own = recursive(HIGHS, LOWS, CLOSES, keep=keep)
         return [
-            *indicators.bollinger(CLOSES, 20, 2.0, keep=keep),
+            *bollinger(CLOSES, 20, 2.0, keep=keep),
             *(own.rsi, own.atr, *own.macd),
-            indicators.roc(CLOSES, 4, keep=keep),
-            indicators.rolling_mean(VOLUMES, 20, keep=keep),
-            indicators.previous_highest(HIGHS, 20, keep=keep),
+            roc(CLOSES, 4, keep=keep),
+            rolling_mean(VOLUMES, 20, keep=keep),
+            previous_highest(HIGHS, 20, keep=keep),
         ]
 
     for whole, last in zip(every(None), every(keep), strict=True):
@@ -112,7 +115,7 @@ def test_it_does_not_matter_how_many_bars_are_prepared_at_a_time(
     monkeypatch: pytest.MonkeyPatch, cached: int
 ) -> None:
     usual = recursive(HIGHS, LOWS, CLOSES)
-    monkeypatch.setattr(indicators, "_CACHED", cached)
+    monkeypatch.setattr(recursion, "_CACHED", cached)
     own = recursive(HIGHS, LOWS, CLOSES)
 
     for one, other in zip((usual.rsi, usual.atr, *usual.macd), (own.rsi, own.atr, *own.macd), strict=True):

@@ -1,0 +1,1 @@
+"""The indicators, one per file, and the series that several of them read."""
