@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.bundling import find_python
+from infra.cdk.zips import find_python
 from linkage.domain.errors import ConfigurationError
 from linkage.strategy.code_version import canonical_source, code_version, contents
 
