@@ -41,6 +41,7 @@ from functions.recorder.settings import RecorderSettings
 from linkage.adapters.postgres.connection import LedgerConnection
 from linkage.adapters.postgres.ledger import PostgresLedger
 from linkage.domain.facts import FactBatch
+from linkage.runtime.dependencies import reset
 from linkage.runtime.observability import SystemClock
 from linkage.runtime.settings import DatabaseSettings
 from local.postgres import HOST, PostgresServer
@@ -109,7 +110,7 @@ class Ledger:
         nothing: Any = SignalsAreAllThere()
         settings = RecorderSettings.model_validate({**self._settings, "table_name": "none"})
         ports = Ports(self.ledger, nothing, nothing, SystemClock())
-        dependencies.forget()
+        reset()
         with (
             Path(os.devnull).open("w") as away,
             mock.patch.object(dependencies, "settings", return_value=settings),
@@ -122,8 +123,7 @@ class Ledger:
                     return json.dumps(handler.record_fills(json.loads(text), None))
 
             yield handle
-        dependencies.logger.cache_clear()
-        dependencies.metrics.cache_clear()
+        reset()
 
     def archive(self, batch: Batch) -> None:
         """Let the signals of a batch be there before its fills."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from aws_lambda_powertools.logging import Logger
 
 from functions.broker.service import Ports, Venue
@@ -12,18 +10,19 @@ from linkage.adapters.aws.sqs_events import SqsEventQueue
 from linkage.adapters.dynamodb.state import DynamoPaperStore
 from linkage.adapters.markets.selection import market_from
 from linkage.runtime import aws
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import SystemClock, make_logger
 
 SERVICE = "broker"
 
 
-@lru_cache(maxsize=1)
+@once
 def settings() -> BrokerSettings:
     """Return the settings from the environment."""
     return BrokerSettings.load()
 
 
-@lru_cache(maxsize=1)
+@once
 def ports() -> Ports:
     """Return the orders, the market and the queue."""
     known = settings()
@@ -35,7 +34,7 @@ def ports() -> Ports:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def venue() -> Venue:
     """Return which venue this is."""
     known = settings()
@@ -49,13 +48,7 @@ def venue() -> Venue:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def logger() -> Logger:
     """Return the function's logger."""
     return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
-
-
-def forget() -> None:
-    """Drop everything, so that the next event builds it anew."""
-    for built in (settings, ports, venue, logger):
-        built.cache_clear()

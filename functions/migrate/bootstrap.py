@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from secrets import token_bytes
 from typing import Any
 
@@ -19,6 +18,7 @@ from linkage.domain.errors import ConfigurationError, LedgerUnavailableError
 from linkage.domain.ids import FIRST_PARTY_BOT
 from linkage.ports.clock import Clock
 from linkage.runtime import aws
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import SystemClock, make_logger
 
 KEY_BYTES = 48
@@ -27,7 +27,7 @@ MIGRATE_SECONDS = 120.0
 Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-@lru_cache(maxsize=1)
+@once
 def _settings() -> BootstrapSettings:
     return BootstrapSettings.load()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -13,15 +12,16 @@ from functions.migrate import service
 from functions.migrate.settings import MigrateSettings
 from linkage.adapters.postgres.connection import connect
 from linkage.domain.errors import InvalidInputError
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import make_logger
 
 
-@lru_cache(maxsize=1)
+@once
 def _settings() -> MigrateSettings:
     return MigrateSettings.load()
 
 
-@lru_cache(maxsize=1)
+@once
 def _logger() -> Logger:
     return make_logger("migrate", level=_settings().log_level, stage=_settings().stage)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
@@ -13,21 +11,22 @@ from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboa
 from linkage.adapters.postgres.connection import LedgerConnection
 from linkage.adapters.postgres.ledger import PostgresLedger
 from linkage.runtime import aws
+from linkage.runtime.dependencies import closed_on_reset, once
 from linkage.runtime.observability import SystemClock, make_logger, make_metrics
 
 SERVICE = "recorder"
 
 
-@lru_cache(maxsize=1)
+@once
 def settings() -> RecorderSettings:
     """Return the settings from the environment."""
     return RecorderSettings.load()
 
 
-@lru_cache(maxsize=1)
+@once
 def connection() -> LedgerConnection:
     """Return the process's one connection to PostgreSQL."""
-    return LedgerConnection(settings())
+    return closed_on_reset(LedgerConnection(settings()))
 
 
 def deadlocks() -> int:
@@ -36,7 +35,7 @@ def deadlocks() -> int:
     return count
 
 
-@lru_cache(maxsize=1)
+@once
 def ports() -> Ports:
     """Return the ledger, the hot store and the switch."""
     # One second and one retry: behind a store that is away, fills must not queue up.
@@ -51,21 +50,13 @@ def ports() -> Ports:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def logger() -> Logger:
     """Return the recorder's logger."""
     return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
 
 
-@lru_cache(maxsize=1)
+@once
 def metrics() -> Metrics:
     """Return the recorder's metrics."""
     return make_metrics(SERVICE)
-
-
-def forget() -> None:
-    """Drop everything, so that the next event builds it anew; close what is open."""
-    if connection.cache_info().currsize:
-        connection().close()
-    for built in (settings, connection, ports, logger, metrics):
-        built.cache_clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from functions.recorder import repair
@@ -11,6 +10,7 @@ from functions.recorder.settings import RedriveSettings
 from linkage.adapters.aws.ledger_client import LambdaLedgerReader
 from linkage.adapters.aws.sqs_events import SqsDeadLetters
 from linkage.runtime import aws
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import SystemClock, make_logger
 
 SERVICE = "redrive"
@@ -47,11 +47,6 @@ def redrive(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return reply
 
 
-@cache
+@once
 def _settings() -> RedriveSettings:
     return RedriveSettings.load()
-
-
-def forget() -> None:
-    """Drop what was built from the settings, so that the next call reads them again."""
-    _settings.cache_clear()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
@@ -16,19 +14,20 @@ from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.adapters.http.signals import HttpSignalSink
 from linkage.adapters.markets.selection import market_from
 from linkage.runtime import aws
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import SystemClock, make_logger, make_metrics
 from linkage.strategy.plugin import load_strategy
 
 SERVICE = "sighook"
 
 
-@lru_cache(maxsize=1)
+@once
 def settings() -> SighookSettings:
     """Return the settings from the environment."""
     return SighookSettings.load()
 
 
-@lru_cache(maxsize=1)
+@once
 def ports() -> Ports:
     """Return the market, the stores, the parameters and the way to the webhook."""
     known = settings()
@@ -47,7 +46,7 @@ def ports() -> Ports:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def deployment() -> Deployment:
     """Return whose runs these are.
 
@@ -66,19 +65,13 @@ def deployment() -> Deployment:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def logger() -> Logger:
     """Return the function's logger."""
     return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
 
 
-@lru_cache(maxsize=1)
+@once
 def metrics() -> Metrics:
     """Return the function's metrics."""
     return make_metrics(SERVICE)
-
-
-def forget() -> None:
-    """Drop everything, so that the next event builds it anew."""
-    for built in (settings, ports, deployment, logger, metrics):
-        built.cache_clear()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
@@ -15,18 +13,19 @@ from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.adapters.dynamodb.signals import DynamoSignalStore
 from linkage.adapters.http.forwarder import HttpForwarder
 from linkage.runtime import aws
+from linkage.runtime.dependencies import once
 from linkage.runtime.observability import SystemClock, make_logger, make_metrics
 
 SERVICE = "webhook"
 
 
-@lru_cache(maxsize=1)
+@once
 def settings() -> WebhookSettings:
     """Return the settings from the environment."""
     return WebhookSettings.load()
 
 
-@lru_cache(maxsize=1)
+@once
 def ports() -> Ports:
     """Return the hot store, the bots, the keys, the queue and the way to receivers behind us."""
     known = settings()
@@ -42,19 +41,13 @@ def ports() -> Ports:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def logger() -> Logger:
     """Return the webhook's logger."""
     return make_logger(SERVICE, level=settings().log_level, stage=settings().stage)
 
 
-@lru_cache(maxsize=1)
+@once
 def metrics() -> Metrics:
     """Return the webhook's metrics."""
     return make_metrics(SERVICE)
-
-
-def forget() -> None:
-    """Drop everything, so that the next request builds it anew."""
-    for built in (settings, ports, logger, metrics):
-        built.cache_clear()

@@ -5,14 +5,15 @@ botocore's own defaults, a minute to connect and a minute to read, are longer th
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from linkage.runtime.dependencies import once
 
-@lru_cache(maxsize=32)
+
+@once
 def client(
     service: str, *, connect_timeout: float = 1.0, read_timeout: float = 3.0, max_attempts: int = 3
 ) -> Any:
@@ -35,8 +36,3 @@ def client(
             tcp_keepalive=True,
         ),
     )
-
-
-def forget_clients() -> None:
-    """Drop all cached clients, so that the next call sees a changed environment."""
-    client.cache_clear()

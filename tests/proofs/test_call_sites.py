@@ -56,6 +56,7 @@ from linkage.domain.facts import SignalKey, Window
 from linkage.domain.ids import BotId, ClientOrderId
 from linkage.ports.mail import ReportPeriod
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
 from tests.linkage.adapters.markets.test_markets import HEADER, NOON, line
@@ -688,7 +689,7 @@ def impatient() -> Iterator[None]:
 
     moto is opened once: that costs more than a test. Its data goes with each account.
     """
-    aws.forget_clients()
+    reset()
     with moto_account(), pytest.MonkeyPatch.context() as patch:
         # moto hears of every request, of those too that another handler has answered. Only the wire asks it.
         patch.setattr(botocore_stubber, "enabled", False)
@@ -696,7 +697,7 @@ def impatient() -> Iterator[None]:
         patch.setattr(RetryQuota, "acquire", lambda _quota, _capacity: True)
         patch.setattr(bootstrap, "_settings", lambda: DEPLOYED)
         yield
-    aws.forget_clients()
+    reset()
 
 
 every_row = pytest.mark.parametrize("row", [row for _, row in ROWS], ids=lambda row: row.build.__name__)

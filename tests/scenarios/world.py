@@ -19,9 +19,7 @@ import psycopg
 import pytest
 from standardwebhooks import Webhook
 
-from functions.recorder import dependencies as recorder_collaborators
 from functions.recorder import handler as recorder
-from functions.webhook import dependencies as webhook_collaborators
 from functions.webhook import handler as webhook
 from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboard
@@ -33,6 +31,7 @@ from linkage.domain.snapshots import make_run_id
 from linkage.domain.times import parse_utc
 from linkage.domain.tokens import hash_token
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from linkage.runtime.observability import SystemClock
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, replace_client
@@ -171,8 +170,7 @@ class World:
 
     def _restart(self) -> None:
         """Let the next event start both functions cold."""
-        recorder_collaborators.forget()
-        webhook_collaborators.forget()
+        reset()
 
     # Bots and switches.
 
@@ -319,13 +317,13 @@ class World:
     def cut_off_the_table(self) -> None:
         """Let no function reach DynamoDB."""
         self.environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)
-        aws.forget_clients()
+        reset()
         self._restart()
 
     def mend_the_table(self) -> None:
         """Let the functions reach DynamoDB again."""
         self.environment.delenv("AWS_ENDPOINT_URL_DYNAMODB")
-        aws.forget_clients()
+        reset()
         self._restart()
 
     def let_grace_pass(self) -> None:

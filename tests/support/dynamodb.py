@@ -20,6 +20,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 from linkage.contracts import items
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 
 REGION = "eu-central-1"
 TABLE_NAME = "linkage-test"
@@ -149,12 +150,12 @@ def moto_account() -> Iterator[None]:
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_DEFAULT_REGION", REGION)
         # A client that was made outside, or stays behind, knows another account.
-        aws.forget_clients()
+        reset()
         try:
             with mock_aws():
                 yield
         finally:
-            aws.forget_clients()
+            reset()
 
 
 def replace_client(environment: pytest.MonkeyPatch, service: str, player: Callable[[], Any]) -> None:
@@ -164,7 +165,6 @@ def replace_client(environment: pytest.MonkeyPatch, service: str, player: Callab
     def client(name: str, **limits: Any) -> Any:
         return player() if name == service else real(name, **limits)
 
-    environment.setattr(client, "cache_clear", real.cache_clear, raising=False)
     environment.setattr(aws, "client", client)
 
 

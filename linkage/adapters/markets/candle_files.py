@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from linkage.domain.errors import ConfigurationError
 from linkage.ports.market import Candles
+from linkage.runtime.dependencies import once
 
 SUFFIXES = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 14400: "4h", 86400: "1d"}
 COLUMNS = ("time", "open", "high", "low", "close", "volume")
@@ -127,7 +127,7 @@ def _query(connection: Any, path: str) -> Series:
     )
 
 
-@lru_cache(maxsize=1)
+@once
 def _connection() -> Any:
     """Return the process's one database, in memory. Each thread needs a cursor of it."""
     options = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from linkage.adapters.markets.candle_files import Series, broken, file_names, on_grid, read_candles, symbol_of
 from linkage.domain.errors import MarketUnavailableError
 from linkage.ports.market import Candles
+from linkage.runtime.dependencies import memoised
 
 
 class FileMarket:
@@ -80,7 +80,7 @@ class FileMarket:
         return next((path for path in candidates if path.is_file()), None)
 
 
-@lru_cache(maxsize=1024)
+@memoised(limit=1024)
 def read_series(path: Path, changed_ns: int, size: int) -> Series:  # noqa: ARG001 - part of the cache's key
     """Return a file's bars. A file that cannot be read or understood is a series with a problem.
 

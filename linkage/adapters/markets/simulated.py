@@ -11,7 +11,6 @@ import gzip
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from linkage.adapters.markets.candle_files import COLUMNS, SUFFIXES
 from linkage.domain.errors import MarketUnavailableError
 from linkage.domain.times import iso_utc
 from linkage.ports.market import Candles
+from linkage.runtime.dependencies import memoised
 
 DAY = 86_400
 BASES = {
@@ -96,7 +96,7 @@ class SimulatedMarket:
                         writer.writerow([moment, *(f"{number:.10g}" for number in numbers)])
 
 
-@lru_cache(maxsize=64)
+@memoised(limit=64)
 def simulate_day(seed: int, day: int, interval_seconds: int) -> NDArray[np.float64]:
     """Return one day's bars, shape (5, symbols, bars): open, high, low, close, volume; NaN is a missing bar.
 

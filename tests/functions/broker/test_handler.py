@@ -10,10 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.broker import dependencies
 from functions.broker.handler import execute_orders, take_signals
 from linkage.domain.errors import InvalidInputError
-from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.support.dynamodb import REGION, SignalsTable
 
 EVENTS = Path(__file__).parent / "events"
@@ -29,11 +28,9 @@ def queue(signals_table: SignalsTable, monkeypatch: pytest.MonkeyPatch) -> Itera
     }  # fmt: skip
     for name, value in settings.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
-    aws.forget_clients()
-    dependencies.forget()
+    reset()
     yield lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    dependencies.forget()
-    aws.forget_clients()
+    reset()
 
 
 def test_a_signal_of_the_stream_becomes_fills_on_the_queue(queue: Any) -> None:

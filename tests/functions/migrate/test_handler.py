@@ -16,6 +16,7 @@ from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
 from linkage.domain.errors import InvalidInputError, LedgerUnavailableError
 from linkage.domain.webhook_signature import decode_secret
+from linkage.runtime.dependencies import reset
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import REGION, SignalsTable, moto_table
 from tests.support.ledger import LedgerDatabase
@@ -40,8 +41,7 @@ def test_migrate_reports_what_became_of_the_schema(
 ) -> None:
     for name, value in ledger_database.settings("migrator").items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
-    handler._settings.cache_clear()
-    handler._logger.cache_clear()
+    reset()
     try:
         assert handler.migrate({"op": "migrate"}, None)["outcome"] == "current"
         with pytest.raises(InvalidInputError):
@@ -51,8 +51,7 @@ def test_migrate_reports_what_became_of_the_schema(
         assert handler.migrate({"op": "create_roles", "master": master}, None) == {"outcome": "created"}
         assert password not in capsys.readouterr().out
     finally:
-        handler._settings.cache_clear()
-        handler._logger.cache_clear()
+        reset()
 
 
 def answering(*replies: Mapping[str, Any] | Exception) -> tuple[Callable[..., Any], list[Mapping[str, Any]]]:

@@ -27,6 +27,7 @@ from linkage.domain.facts import (
     Touched,
 )
 from linkage.domain.ids import OrderId
+from linkage.runtime.dependencies import reset
 from tests.proofs.counting import told
 from tests.support.clock import FrozenClock
 from tests.support.counts import counted
@@ -54,15 +55,14 @@ def store() -> FakeSignalStore:
 
 @pytest.fixture(autouse=True)
 def recorder(ledger: FakeLedger, store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    dependencies.forget()
+    reset()
     settings = RecorderSettings(stage="test", table_name="t", db_host="h", db_user="recorder", sweep_hours=2)
     ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
     monkeypatch.setattr(dependencies, "settings", lambda: settings)
     monkeypatch.setattr(dependencies, "ports", lambda: ports)
     yield
     logging.disable(logging.NOTSET)
-    dependencies.logger.cache_clear()
-    dependencies.metrics.cache_clear()
+    reset()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from linkage.adapters.aws.sqs_events import SqsDeadLetters
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import Window
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.support.clock import FrozenClock
 from tests.support.events import NOW
 from tests.support.queue import EventSourceMapping, SqsClient, SqsQueue, new_queue
@@ -182,7 +183,7 @@ def test_the_function_says_what_it_left_and_why(
     clients: Mapping[str, object] = {"sqs": SqsClient.of(outage.queue), "lambda": object()}
     monkeypatch.setattr(aws, "client", lambda service, **_limits: clients[service])
     monkeypatch.setattr(redrive, "LambdaLedgerReader", lambda _function, _client: outage.reader)
-    redrive.forget()
+    reset()
     try:
         quiet = redrive.redrive({}, None)
         assert (quiet, capsys.readouterr().out) == (
@@ -197,4 +198,4 @@ def test_the_function_says_what_it_left_and_why(
         assert redrive.redrive({}, None)["moved"] == 1
         assert "Dead letters moved" in capsys.readouterr().out
     finally:
-        redrive.forget()
+        reset()

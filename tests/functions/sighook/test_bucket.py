@@ -14,7 +14,7 @@ from functions.sighook.service import run
 from linkage.adapters.markets.files import FileMarket
 from linkage.adapters.markets.selection import market_from
 from linkage.adapters.markets.simulated import SimulatedMarket
-from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.functions.sighook.fakes import NOON, FakeParameters
 from tests.functions.sighook.test_service import World
 
@@ -27,11 +27,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        aws.forget_clients()
+        reset()
         client = boto3.client("s3")
         client.create_bucket(Bucket="candles")
         yield client
-        aws.forget_clients()
+        reset()
 
 
 def test_a_run_over_a_bucket_publishes_what_a_run_over_the_same_folder_does(s3: Any, tmp_path: Path) -> None:

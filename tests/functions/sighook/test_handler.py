@@ -14,6 +14,7 @@ import pytest
 from functions.sighook import dependencies
 from functions.sighook.handler import run_strategy
 from linkage.domain.errors import ConfigurationError, InvalidInputError, RefusedError
+from linkage.runtime.dependencies import reset
 from tests.functions.sighook.test_service import World
 from tests.support.counts import counted
 
@@ -33,12 +34,12 @@ ENVIRONMENT = {
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
-    dependencies.forget()
+    reset()
     world = World()
     monkeypatch.setattr(dependencies, "ports", lambda: world.ports)
     yield world
     monkeypatch.undo()
-    dependencies.forget()
+    reset()
 
 
 def counts(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
@@ -108,15 +109,15 @@ def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.Mo
     for name, value in {**ENVIRONMENT, "REPLAY": "true"}.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    dependencies.forget()
+    reset()
 
     assert dependencies.ports().market.symbols()
     assert dependencies.deployment().replay
-    dependencies.forget()
+    reset()
     monkeypatch.setenv("LINKAGE_PARAMETERS_OVERRIDE", "rsi_buy = ")
     with pytest.raises(ConfigurationError):
         dependencies.ports()
-    dependencies.forget()
+    reset()
 
 
 def test_the_entry_point_imports_no_strategy_and_no_market() -> None:

@@ -16,6 +16,7 @@ from functions.webhook.handler import receive
 from functions.webhook.service import Ports
 from functions.webhook.settings import WebhookSettings
 from linkage.domain.webhook_signature import sign
+from linkage.runtime.dependencies import reset
 from tests.support.clock import FrozenClock
 from tests.support.fakes import FakeQueue, FakeSignalStore
 from tests.support.webhook import FakeBots, FakeForwarder, FakeKeys, event_file
@@ -109,12 +110,11 @@ def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """The webhook, with an empty store and no bots; ``capsys`` reads what it logs."""
     door = Door()
     settings = WebhookSettings(stage="test", table_name="t", fills_queue_url="q", secret_id="s")
-    dependencies.forget()
+    reset()
     # A new logger writes to the standard output of this test, not to that of the first one.
     logging.Logger.manager.loggerDict.pop(dependencies.SERVICE, None)
     ports = door.ports()
     monkeypatch.setattr(dependencies, "settings", lambda: settings)
     monkeypatch.setattr(dependencies, "ports", lambda: ports)
     yield door
-    dependencies.logger.cache_clear()
-    dependencies.metrics.cache_clear()
+    reset()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from linkage.runtime.aws import client, forget_clients
+from linkage.runtime.aws import client
+from linkage.runtime.dependencies import reset
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +15,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    forget_clients()
+    reset()
     yield
-    forget_clients()
+    reset()
 
 
 def test_one_client_for_one_service_and_limits() -> None:

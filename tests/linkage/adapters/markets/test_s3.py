@@ -22,7 +22,7 @@ from linkage.adapters.markets.s3 import S3Market
 from linkage.adapters.markets.selection import market_from
 from linkage.domain.candle_bucket import CandleBucket, parse_candle_bucket
 from linkage.domain.errors import ConfigurationError, MarketUnavailableError
-from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.linkage.adapters.markets.test_markets import HEADER, NOON, line, parquet, write
 
 PLACE = CandleBucket("candles", "spot/")
@@ -80,13 +80,13 @@ def cloud() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in environment.items():
             patch.setenv(name, value)
-        aws.forget_clients()
+        reset()
         client = boto3.client("s3")
         client.create_bucket(
             Bucket=PLACE.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
         yield client
-        aws.forget_clients()
+        reset()
 
 
 @pytest.fixture
