@@ -55,7 +55,7 @@ def migrate(connection: psycopg.Connection[tuple[Any, ...]]) -> Migrated:
         head = script.get_current_head()
         if before == head:
             return Migrated("current", before, before)
-        if before is not None and before not in {each.revision for each in script.walk_revisions()}:
+        if before is not None and before not in {known.revision for known in script.walk_revisions()}:
             return Migrated("ahead", before, before)
         config.attributes["connection"] = bound
         command.upgrade(config, "head")

@@ -29,24 +29,29 @@ def connection() -> LedgerConnection:
     return closed_on_reset(LedgerConnection(settings()))
 
 
-def deadlocks() -> int:
-    """Return how many deadlocks were retried since the last call."""
-    count, connection().deadlocks = connection().deadlocks, 0
-    return count
+@once
+def ledger() -> PostgresLedger:
+    """Return the ledger, for the use cases of one duty."""
+    return PostgresLedger(connection())
+
+
+@once
+def clock() -> SystemClock:
+    """Return the machine's clock."""
+    return SystemClock()
 
 
 @once
 def ports() -> Ports:
-    """Return the ledger, the hot store and the switch."""
+    """Return what recording and linking need: the ledger, the hot store and the switch."""
     # One second and one retry: behind a store that is away, fills must not queue up.
     client = aws.client("dynamodb", connect_timeout=1.0, read_timeout=1.0, max_attempts=2)
-    clock = SystemClock()
     table = settings().table_name
     return Ports(
-        ledger=PostgresLedger(connection()),
-        store=DynamoSignalStore(table, client, clock),
+        ledger=ledger(),
+        store=DynamoSignalStore(table, client, clock()),
         switchboard=DynamoSwitchboard(table, client),
-        clock=clock,
+        clock=clock(),
     )
 
 

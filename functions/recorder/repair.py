@@ -1,4 +1,4 @@
-"""Repairs: links of any age, events that were not understood when they came, and dead letters.
+"""Repairs: links of any age, and events that were not understood when they came.
 
 Each does a part of the work per invocation and can be begun again at any time: they only compute anew what is
 a function of the facts, and record facts that may be recorded twice.
@@ -10,23 +10,19 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from functions.recorder import service
-from functions.recorder.service import Message, Outcome, Ports, StreamRecord
+from functions.recorder import archive, service
+from functions.recorder.archive import StreamRecord
+from functions.recorder.service import Message, Outcome, Ports
 from linkage.contracts.messages import BadEvent, parse_message
-from linkage.domain.errors import LedgerUnavailableError
-from linkage.domain.facts import FactBatch, KeptEvent, QuarantinedEvent, RecordedOrder, Window
+from linkage.domain.facts import FactBatch, KeptEvent, QuarantinedEvent, RecordedOrder
 from linkage.domain.ids import OrderId
-from linkage.ports.clock import Clock
-from linkage.ports.queue import DeadLetters
-from linkage.ports.reader import LedgerReader
+from linkage.ports.quarantine import Quarantine
 
 RELINK_ORDERS = 10_000
 RETRY_EVENTS = 200
-REDRIVE_LETTERS = 10_000
-"""Looked at in one run: about a minute and a half. The next run goes on."""
 
 _refused_by_postgresql = re.compile(r"2[23][0-9A-Z]{3}: ").match
 
@@ -39,8 +35,6 @@ _ROWS_OF_ITEMS = {
     "changed_at": "switches",
     "updated_at": "bots",
 }
-
-_ASKED = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +79,12 @@ def describe_relinked(done: Relinked) -> dict[str, Any]:
     }
 
 
-def retry(event: KeptEvent, ports: Ports) -> tuple[Outcome, str]:
+def retry(event: KeptEvent, quarantine: Quarantine, ports: Ports) -> tuple[Outcome, str]:
     """Take a quarantined event as if it came now; when it is understood, mark it as resolved.
 
-    What PostgreSQL refused is kept as the row that it was to be, and goes in as a row; its reason, which we
-    wrote, tells the two apart. A row is never taken for an event, nor an event for a row: a row says of
-    itself things that only we may say.
+    What PostgreSQL refused is quarantined as the row that it was to be, and goes in as a row; its reason,
+    which we wrote, tells the two apart. A row is never taken for an event, nor an event for a row: a row says
+    of itself things that only we may say.
 
     Returns:
         what became of its facts, and why it stays in the quarantine: empty when it does not.
@@ -106,49 +100,18 @@ def retry(event: KeptEvent, ports: Ports) -> tuple[Outcome, str]:
     elif event.source == "fills":
         bad = parse_message(event.body).bad
         if bad:
-            return Outcome(), _words(bad[0])
+            return Outcome(), _reason(bad[0])
         outcome = service.record_fills([Message(event.message_id or "", event.body)], ports)
     else:
         image = _image(event.body)
         if image is None:
             return Outcome(), "it is no item of the stream; the sweep archives what the hot store still has"
-        outcome = service.archive([StreamRecord(event.message_id or "", image)], ports)
+        outcome = archive.archive([StreamRecord(event.message_id or "", image)], ports)
     if outcome.quarantined:
-        # It was counted when it came, and its alarm has been heard.
-        return replace(outcome, quarantined=()), _words(outcome.quarantined[0])
-    ports.ledger.settle(event.quarantine_id)
+        # It was counted when it came, and its alarm has rung.
+        return replace(outcome, quarantined=()), _reason(outcome.quarantined[0])
+    quarantine.settle(event.quarantine_id)
     return outcome, ""
-
-
-@dataclass(frozen=True, slots=True)
-class Redriven:
-    """What became of the dead letters. ``left`` were moved too often; nothing is moved without a ledger."""
-
-    waiting: int = 0
-    moved: int = 0
-    left: int = 0
-    ledger_answers: bool = True
-
-
-def redrive(letters: DeadLetters, ledger: LedgerReader, clock: Clock, *, most_redrives: int) -> Redriven:
-    """Move dead letters back into the fills queue, once the database answers again.
-
-    What can never be recorded is quarantined at first sight, so a dead letter is a victim of an outage. One
-    that comes back all the same is moved ``most_redrives`` times; then it stays for an operator to see.
-
-    Raises:
-        DeliveryError: some may be moved; the next run goes on.
-    """
-    waiting = letters.waiting()
-    if not waiting:
-        return Redriven()
-    now = clock.now()
-    try:
-        ledger.rates(Window(now - _ASKED, now))
-    except LedgerUnavailableError:
-        return Redriven(waiting, ledger_answers=False)
-    done = letters.move(limit=REDRIVE_LETTERS, most_redrives=most_redrives)
-    return Redriven(waiting, done.moved, done.left)
 
 
 def _row(event: KeptEvent) -> FactBatch | None:
@@ -163,7 +126,7 @@ def _row(event: KeptEvent) -> FactBatch | None:
     return FactBatch(**parts_of_batch) if part else None
 
 
-def _words(bad: BadEvent | QuarantinedEvent) -> str:
+def _reason(bad: BadEvent | QuarantinedEvent) -> str:
     return f"{bad.field}: {bad.reason}" if bad.field else bad.reason
 
 
@@ -172,6 +135,6 @@ def _image(body: str) -> Mapping[str, Any] | None:
         image = json.loads(body)
     except ValueError:
         return None
-    if isinstance(image, dict) and image.get("kind") in service.ARCHIVED_KINDS and "body" in image:
+    if isinstance(image, dict) and image.get("kind") in archive.ARCHIVED_KINDS and "body" in image:
         return image
     return None

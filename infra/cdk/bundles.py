@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.bootstrap.settings import BootstrapSettings
 from functions.broker.settings import BrokerSettings
-from functions.migrate.settings import BootstrapSettings, MigrateSettings
-from functions.recorder.settings import RecorderSettings, RedriveSettings
+from functions.migrate.settings import MigrateSettings
+from functions.recorder.settings import RecorderSettings
+from functions.redrive.settings import RedriveSettings
 from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
 from functions.sighook.settings import REFERENCE_STRATEGY, SighookSettings
 from functions.webhook.settings import WebhookSettings
@@ -75,7 +77,7 @@ ENTRY_POINTS = {
         EntryPoint("functions.recorder.handler.archive_signals", RecorderSettings, "recorder"),
         EntryPoint("functions.recorder.handler.sweep", RecorderSettings, "recorder"),
         EntryPoint("functions.recorder.handler.maintain", RecorderSettings, "recorder"),
-        EntryPoint("functions.recorder.redrive.redrive", RedriveSettings, "recorder"),
+        EntryPoint("functions.redrive.handler.redrive", RedriveSettings, "recorder"),
         EntryPoint("functions.report.handler.send_report", SendReportSettings, "report"),
         EntryPoint("functions.report.read.read_ledger", ReadLedgerSettings, "ledger"),
         EntryPoint("functions.report.query.query_ledger", QueryLedgerSettings, "ledger"),
@@ -83,7 +85,7 @@ ENTRY_POINTS = {
         EntryPoint("functions.broker.handler.execute_orders", BrokerSettings, "broker"),
         # Alembic finds revisions by their files. A new one makes a new version of bootstrap as well.
         EntryPoint("functions.migrate.handler.migrate", MigrateSettings, "migrate", ("migrations",)),
-        EntryPoint("functions.migrate.bootstrap.bootstrap", BootstrapSettings, "migrate", ("migrations",)),
+        EntryPoint("functions.bootstrap.handler.bootstrap", BootstrapSettings, "migrate", ("migrations",)),
     )
 }
 

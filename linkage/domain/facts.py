@@ -171,7 +171,6 @@ class LedgerHealth:
     counts: dict[str, int] = field(default_factory=dict)
     linkage_rate: float | None = None
     executed_linkage_rate: float | None = None
-    oldest_pending_seconds: float = 0.0
     quarantined: int = 0
 
 

@@ -34,7 +34,7 @@ DISPOSITIONS = "migrations/schema/03_dispositions.sql"
 FACTS = "linkage/adapters/postgres/ledger/facts.py"
 SIGNALS = "linkage/adapters/dynamodb/signals.py"
 HANDLER = "functions/recorder/handler.py"
-DELIVERIES = "functions/recorder/batch_isolation.py"
+ARCHIVE = "functions/recorder/archive.py"
 SERVICE = "functions/recorder/service.py"
 REPORT = "functions/report/service.py"
 
@@ -93,7 +93,7 @@ MUTANTS = (
     Mutant(
         "acknowledge before commit",
         "",
-        DELIVERIES,
+        HANDLER,
         (("        return Outcome(), batch\n    except Exception", "        return Outcome(), ()\n    except Exception"),),
     ),
     Mutant(
@@ -218,7 +218,7 @@ MUTANTS = (
         "the hot store is never asked",
         "07",
         SERVICE,
-        (("found = store.get_signals(wanted)\n", "found = store.get_signals(())\n"),),
+        (("signals = store.get_signals(wanted)\n", "signals = store.get_signals(())\n"),),
     ),
     Mutant(
         "a poll's word is the last",
@@ -296,14 +296,14 @@ MUTANTS = (
         "a table that is away fails the batch",
         "19",
         SERVICE,
-        (("        found = store.get_signals(wanted)\n    except StoreUnavailableError:\n"
+        (("        signals = store.get_signals(wanted)\n    except StoreUnavailableError:\n"
           "        return replace(outcome, store_unavailable=True)\n",
-          "        found = store.get_signals(wanted)\n    except StoreUnavailableError:\n        raise\n"),),
+          "        signals = store.get_signals(wanted)\n    except StoreUnavailableError:\n        raise\n"),),
     ),
     Mutant(
         "what came while linking was off stays so",
         "20",
-        SERVICE,
+        ARCHIVE,
         (('if outcome.linking_enabled and any(json.loads(body).get("enabled") for body in parts["switches"]):',
           "if False:"),),
     ),
@@ -311,7 +311,7 @@ MUTANTS = (
         "what is repeated is not linked",
         "21",
         SERVICE,
-        (("    if not recorded.touched:\n", "    if not recorded.new_facts:\n"),),
+        (("    if recorded.touched == Touched():\n", "    if not recorded.new_facts:\n"),),
     ),
     Mutant(
         "a replaced order hands nothing on",

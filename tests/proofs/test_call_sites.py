@@ -30,12 +30,14 @@ from botocore.retries.quota import RetryQuota
 from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 
-from functions.migrate import bootstrap
-from functions.migrate.settings import BootstrapSettings
+from functions.bootstrap import service as bootstrap
+from functions.bootstrap.dependencies import MIGRATE_SECONDS
 from functions.report import service as report
 from infra.cdk.bundles import AWS_SERVICES, MARKETS, ROOT
 from linkage.adapters.aws.ledger_client import LambdaLedgerReader
+from linkage.adapters.aws.schema_client import LambdaSchemaMigrator
 from linkage.adapters.aws.secret_keys import SecretKeys
+from linkage.adapters.aws.secret_store import SecretsManagerStore
 from linkage.adapters.aws.ses_mailer import SesMailer
 from linkage.adapters.aws.sqs_events import SqsDeadLetters, SqsEventQueue, queue_depth
 from linkage.adapters.aws.ssm_parameters import SsmParameters
@@ -79,12 +81,6 @@ _TROUBLES = {
     "5xx": (503, "ServiceUnavailable"),
     "denied": (403, "AccessDeniedException"),
 }
-DEPLOYED = BootstrapSettings.model_validate(
-    {
-        "stage": "test", "migrate_function": "migrate", "secret_id": "keys", "table_name": "table",
-        "venue": "paper", "account": "main", "mode": "paper",
-    }
-)  # fmt: skip
 KEY = SignalKey(BotId("sighook"), ClientOrderId("k1"))
 PERIOD = ReportPeriod("scheduled", NOW - timedelta(hours=6), NOW)
 OUR_KEY = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -497,27 +493,32 @@ def read_parameters(account: Account) -> Case:
     return Case(SsmParameters("/strategy", client).document)
 
 
+@dataclass
+class NewSchema:
+    """A schema whose migrator cannot log in before the roles are there."""
+
+    roles: bool = False
+
+    def migrate(self) -> str:
+        """See ``ports.schema.SchemaMigrator``."""
+        if not self.roles:
+            raise LedgerUnavailableError("migrator cannot log in yet")
+        return "migrated"
+
+    def create_roles(self, username: str, password: str) -> None:
+        """See ``ports.schema.SchemaMigrator``."""
+        self.roles = True
+
+
 def read_master(account: Account) -> Case:
     secret_id, client = _secret(account, {"username": "master", "password": "secret"})
-    settings = DEPLOYED.model_copy(update={"master_secret_id": secret_id})
-
-    def bring_up() -> str:
-        answers: Iterator[Mapping[str, Any] | None] = iter((None, {}, {"outcome": "migrated"}))
-
-        def invoke(_payload: Mapping[str, Any]) -> Mapping[str, Any]:
-            answer = next(answers)
-            if answer is None:
-                raise LedgerUnavailableError("migrator cannot log in yet")
-            return answer
-
-        return bootstrap.bring_up_schema(settings, client, invoke)
-
-    return Case(bring_up)
+    store = SecretsManagerStore(client)
+    return Case(lambda: bootstrap.bring_up_schema(secret_id, NewSchema(), store))
 
 
 def read_webhook_key(account: Account) -> Case:
     secret_id, client = _secret(account, {"webhook_keys": [OUR_KEY]})
-    return Case(lambda: bootstrap.fill_webhook_key(secret_id, client))
+    return Case(lambda: bootstrap.fill_webhook_key(secret_id, SecretsManagerStore(client)))
 
 
 def make_webhook_key(account: Account) -> Case:
@@ -526,18 +527,20 @@ def make_webhook_key(account: Account) -> Case:
     def keys() -> int:
         return len(json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])["webhook_keys"])
 
-    return Case(lambda: bootstrap.fill_webhook_key(secret_id, client), keys)
+    return Case(lambda: bootstrap.fill_webhook_key(secret_id, SecretsManagerStore(client)), keys)
 
 
 def invoke_migrate(account: Account) -> Case:
-    account.client("lambda", read_timeout=bootstrap.MIGRATE_SECONDS, max_attempts=1)
-    return Case(lambda: bootstrap._invoke_migrate({"op": "migrate"})["outcome"])
+    client = account.client("lambda", read_timeout=MIGRATE_SECONDS, max_attempts=1)
+    return Case(LambdaSchemaMigrator("migrate", client).migrate)
 
 
 BOTS, REPORTS, SIGNALS, STATE, TABLE = (
     f"linkage/adapters/dynamodb/{name}.py" for name in ("bots", "reports", "signals", "state", "table")
 )
-SQS, BOOTSTRAP = "linkage/adapters/aws/sqs_events.py", "functions/migrate/bootstrap.py"
+SCHEMA, SECRETS, SQS = (
+    f"linkage/adapters/aws/{name}.py" for name in ("schema_client", "secret_store", "sqs_events")
+)
 RAW = (ClientError, BotoCoreError)
 """A deployment fails with the service's own words, and is started again."""
 
@@ -642,10 +645,13 @@ ROWS: tuple[tuple[Site, Row], ...] = (
         ("linkage/adapters/aws/ssm_parameters.py", "SsmParameters._stored", "get_parameter"),
         Row("GetParameter", read_parameters),
     ),
-    ((BOOTSTRAP, "bring_up_schema", "get_secret_value"), Row("GetSecretValue", read_master, RAW)),
-    ((BOOTSTRAP, "fill_webhook_key", "get_secret_value"), Row("GetSecretValue", read_webhook_key, RAW)),
-    ((BOOTSTRAP, "fill_webhook_key", "put_secret_value"), Row("PutSecretValue", make_webhook_key, RAW)),
-    ((BOOTSTRAP, "_invoke_migrate", "invoke"), Row("Invoke", invoke_migrate, RAW, attempts=1)),
+    ((SECRETS, "SecretsManagerStore.read", "get_secret_value"), Row("GetSecretValue", read_master, RAW)),
+    ((SECRETS, "SecretsManagerStore.read", "get_secret_value"), Row("GetSecretValue", read_webhook_key, RAW)),
+    (
+        (SECRETS, "SecretsManagerStore.write", "put_secret_value"),
+        Row("PutSecretValue", make_webhook_key, RAW),
+    ),
+    ((SCHEMA, "LambdaSchemaMigrator._invoke", "invoke"), Row("Invoke", invoke_migrate, RAW, attempts=1)),
 )
 
 WITHOUT_A_CALL = {
@@ -695,7 +701,6 @@ def impatient() -> Iterator[None]:
         patch.setattr(botocore_stubber, "enabled", False)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
         patch.setattr(RetryQuota, "acquire", lambda _quota, _capacity: True)
-        patch.setattr(bootstrap, "_settings", lambda: DEPLOYED)
         yield
     reset()
 

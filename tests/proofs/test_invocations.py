@@ -73,6 +73,7 @@ class Recorders:
 
         environment.setattr(postgres, "connect", counting)
         environment.setattr(dependencies, "connection", self.connection)
+        environment.setattr(dependencies, "ledger", lambda: PostgresLedger(self.connection()))
         environment.setattr(
             dependencies, "ports", lambda: replace(shared, ledger=PostgresLedger(self.connection()))
         )

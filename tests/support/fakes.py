@@ -160,7 +160,7 @@ class FakeQueue:
 
 @dataclass
 class FakeLedger:
-    """A ``TradeLedger`` that keeps what it was given and answers what it was told.
+    """Every port of the ledger's write side: it keeps what it was given and answers what it was set to.
 
     It decides nothing: the rules of linking are tested on a real PostgreSQL. ``failures`` are raised, one
     per call of ``record`` or ``resolve``, in turn; None lets a call pass.
@@ -184,66 +184,66 @@ class FakeLedger:
         return sum(len(batch) for batch in self.recorded)
 
     def record(self, facts: FactBatch) -> Recorded:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.ledger.LedgerWriter``."""
         self._fail()
         self.recorded.append(facts)
         self.archived.update(facts.signals, facts.snapshots, facts.runs)
         return Recorded(touched=self.touched, new_facts=len(facts) - len(facts.quarantined), repeated_facts=0)
 
     def resolve(self, touched: Touched) -> Resolved:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.links.LinkResolver``."""
         self._fail()
         self.resolved.append(touched)
         return self.answers.pop(0) if self.answers else Resolved()
 
     def unresolved(self, *, limit: int) -> Touched:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.links.LinkResolver``."""
         return Touched(frozenset(sorted(self.waiting.order_ids)[:limit]), self.waiting.keys)
 
     def recorded_since(
         self, start: datetime, *, after: OrderId | None = None, limit: int
     ) -> Sequence[RecordedOrder]:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.links.LinkResolver``."""
         place = (start, after or "")
         return [one for one in self.orders if (one.first_recorded_at, one.order_id) > place][:limit]
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
     ) -> Sequence[KeptEvent]:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.quarantine.Quarantine``."""
         wanted = [one for one in self.kept if quarantine_id in (None, one.quarantine_id)]
         return [one for one in wanted if one.quarantine_id > after][:limit]
 
     def settle(self, quarantine_id: int) -> None:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.quarantine.Quarantine``."""
         self.kept = [one for one in self.kept if one.quarantine_id != quarantine_id]
 
     def dismiss(self, quarantine_id: int, reason: str) -> bool:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.quarantine.Quarantine``."""
         waited = any(one.quarantine_id == quarantine_id for one in self.kept)
         self.settle(quarantine_id)
         return waited
 
     def keep_trials(self, trials: Sequence[str]) -> int:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.trials.TrialRegistry``."""
         before = len(self.trials)
         self.trials.update(trials)
         return len(self.trials) - before
 
     def missing_facts(self, items: Sequence[HotItem]) -> Sequence[HotItem]:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.ledger.LedgerWriter``."""
         return [item for item in items if item.body not in self.archived]
 
     def match_lots(self, *, seconds: float) -> LotsMatched:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.lots.LotMatcher``."""
         return self.lots
 
     def rewind_lots(self, since: datetime) -> None:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.lots.LotMatcher``."""
         self.lots_since = since
 
     def maintain(self, window: Window) -> LedgerHealth:
-        """See ``ports.ledger.TradeLedger``."""
+        """See ``ports.maintenance.LedgerMaintenance``."""
         return self.health
 
     def _fail(self) -> None:

@@ -59,6 +59,8 @@ def recorder(ledger: FakeLedger, store: FakeSignalStore, monkeypatch: pytest.Mon
     settings = RecorderSettings(stage="test", table_name="t", db_host="h", db_user="recorder", sweep_hours=2)
     ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
     monkeypatch.setattr(dependencies, "settings", lambda: settings)
+    monkeypatch.setattr(dependencies, "ledger", lambda: ledger)
+    monkeypatch.setattr(dependencies, "clock", lambda: ports.clock)
     monkeypatch.setattr(dependencies, "ports", lambda: ports)
     yield
     logging.disable(logging.NOTSET)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.recorder import service
-from functions.recorder.service import Message, Ports, StreamRecord
+from functions.recorder import archive, maintenance, service
+from functions.recorder.archive import StreamRecord
+from functions.recorder.service import Message, Ports
 from linkage.contracts.signals import BotRecord, SwitchRecord
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import LedgerHealth, LinkMade, MissingSignal, Resolved, SignalKey, Touched
@@ -164,7 +165,7 @@ def test_each_kind_of_hot_item_is_archived_as_its_own_fact(world: World) -> None
         record("bot", bot.model_dump_json()), record("switch", switch),
         record("token", ""), record("state", ""),
     ]  # fmt: skip
-    outcome = service.archive(records, world.ports)
+    outcome = archive.archive(records, world.ports)
     (facts,) = world.ledger.recorded
     assert (facts.signals, facts.snapshots, facts.runs) == (['{"s":1}'], ['{"p":1}'], ['{"r":1}'])
     assert list(facts.switches) == [switch]
@@ -178,7 +179,7 @@ def test_each_kind_of_hot_item_is_archived_as_its_own_fact(world: World) -> None
     ids=str,
 )
 def test_a_poisonous_item_is_put_aside_and_the_stream_flows_on(world: World, image: dict[str, str]) -> None:
-    outcome = service.archive([StreamRecord("7", image), record("run", '{"r":1}')], world.ports)
+    outcome = archive.archive([StreamRecord("7", image), record("run", '{"r":1}')], world.ports)
     (facts,) = world.ledger.recorded
     assert list(facts.runs) == ['{"r":1}']
     (bad,) = outcome.quarantined
@@ -186,7 +187,7 @@ def test_a_poisonous_item_is_put_aside_and_the_stream_flows_on(world: World, ima
 
 
 def test_the_secrets_of_a_poisonous_bot_are_not_put_aside_with_it(world: World) -> None:
-    outcome = service.archive([record("bot", '{"token_hashes":["secret"]}')], world.ports)
+    outcome = archive.archive([record("bot", '{"token_hashes":["secret"]}')], world.ports)
     assert "secret" not in outcome.quarantined[0].body
 
 
@@ -195,14 +196,14 @@ def test_turning_linking_on_resolves_the_backlog(world: World) -> None:
     world.ledger.waiting = Touched(frozenset({ORDER}))
     world.ledger.answers = [Resolved(made=[link()])]
     on = SwitchRecord(enabled=True, changed_at=NOW).fact_text()
-    assert service.archive([record("switch", on)], world.ports).made == (link(),)
+    assert archive.archive([record("switch", on)], world.ports).made == (link(),)
 
 
 def test_turning_linking_off_resolves_nothing(world: World) -> None:
     world.switchboard.enabled = False
     world.ledger.waiting = Touched(frozenset({ORDER}))
     off = SwitchRecord(enabled=False, changed_at=NOW).fact_text()
-    service.archive([record("switch", off)], world.ports)
+    archive.archive([record("switch", off)], world.ports)
     assert world.ledger.resolved == []
 
 
@@ -212,20 +213,20 @@ def test_a_sweep_archives_what_the_stream_missed_and_tells_how_old_it_is(world: 
     world.keep(signal(our_key(2))[0], '{"s":2}')
     world.ledger.archived = {'{"s":1}'}
     world.clock.advance(timedelta(minutes=10))
-    swept = service.sweep(26, world.ports)
+    swept = archive.sweep(26, world.ports)
     assert [list(facts.signals) for facts in world.ledger.recorded] == [['{"s":2}']]
     assert (swept.archived, swept.oldest_unarchived_seconds) == (1, 600)
 
 
 def test_a_sweep_that_finds_everything_archived_tells_an_age_of_zero(world: World) -> None:
-    assert service.sweep(26, world.ports).oldest_unarchived_seconds == 0
+    assert archive.sweep(26, world.ports).oldest_unarchived_seconds == 0
 
 
 def test_a_sweep_without_the_hot_store_still_resolves_what_the_ledger_can(world: World) -> None:
     world.store.available = False
     world.ledger.waiting = Touched(frozenset({ORDER}))
     world.ledger.answers = [Resolved(made=[link()])]
-    swept = service.sweep(26, world.ports)
+    swept = archive.sweep(26, world.ports)
     assert swept.outcome.store_unavailable
     assert swept.outcome.made == (link(),)
 
@@ -248,7 +249,7 @@ def test_a_long_backlog_is_resolved_in_parts_and_a_store_that_is_away_is_asked_o
 def test_a_sweep_resolves_nothing_while_linking_is_off(world: World) -> None:
     world.switchboard.enabled = False
     world.ledger.waiting = Touched(frozenset({ORDER}))
-    service.sweep(26, world.ports)
+    archive.sweep(26, world.ports)
     assert world.ledger.resolved == []
 
 
@@ -257,17 +258,17 @@ def test_the_rate_is_published_from_twenty_expected_orders_on() -> None:
         {"linked": 18, "lost": 1, "external": 5}, linkage_rate=0.947, executed_linkage_rate=0.75
     )
     enough = LedgerHealth({"linked": 19, "lost": 1, "pending": 3}, linkage_rate=0.95)
-    assert service.health_metrics(few) == {
+    assert maintenance.health_metrics(few) == {
         "OrdersLost": 1, "OrdersConflict": 0, "OrdersPending": 0, "ExpectedOrders": 19, "ExecutedOrders": 24,
         "ExecutedLinkagePercent": 75.0,
     }  # fmt: skip
-    assert service.health_metrics(enough)["LinkageRatePercent"] == 95.0
+    assert maintenance.health_metrics(enough)["LinkageRatePercent"] == 95.0
 
 
 def test_maintenance_measures_the_last_six_hours() -> None:
     world = World(clock=FrozenClock(datetime(2026, 11, 22, 18, 0, tzinfo=UTC)))
     world.ledger.health = LedgerHealth({"linked": 1})
-    assert service.maintain(world.ports).counts == {"linked": 1}
+    assert maintenance.maintain(world.ledger, world.clock).counts == {"linked": 1}
 
 
 def test_a_batch_publishes_no_zeros_and_only_the_queue_counts_fills(world: World) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from functions.bootstrap.settings import BootstrapSettings
 from functions.broker.settings import BrokerSettings
-from functions.migrate.settings import BootstrapSettings, MigrateSettings
-from functions.recorder.settings import RecorderSettings, RedriveSettings
+from functions.migrate.settings import MigrateSettings
+from functions.recorder.settings import RecorderSettings
+from functions.redrive.settings import RedriveSettings
 from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
 from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
@@ -21,14 +23,14 @@ SETTINGS: dict[str, type[Settings]] = {
     "functions.recorder.handler.archive_signals": RecorderSettings,
     "functions.recorder.handler.sweep": RecorderSettings,
     "functions.recorder.handler.maintain": RecorderSettings,
-    "functions.recorder.redrive.redrive": RedriveSettings,
+    "functions.redrive.handler.redrive": RedriveSettings,
     "functions.report.handler.send_report": SendReportSettings,
     "functions.report.read.read_ledger": ReadLedgerSettings,
     "functions.report.query.query_ledger": QueryLedgerSettings,
     "functions.broker.handler.take_signals": BrokerSettings,
     "functions.broker.handler.execute_orders": BrokerSettings,
     "functions.migrate.handler.migrate": MigrateSettings,
-    "functions.migrate.bootstrap.bootstrap": BootstrapSettings,
+    "functions.bootstrap.handler.bootstrap": BootstrapSettings,
 }
 
 LOGINS = {

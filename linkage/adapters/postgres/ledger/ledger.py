@@ -58,7 +58,7 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class PostgresLedger:
-    """See ``ports.ledger.TradeLedger``.
+    """The write side of the ledger: each method serves the port that its docstring names.
 
     Args:
         connection: as ``recorder``.
@@ -78,7 +78,7 @@ class PostgresLedger:
         An event that PostgreSQL cannot take (SQLSTATE 22, 23) is found by halving the batch, and put into
         the quarantine; its neighbours are recorded.
         """
-        if not len(facts):
+        if not any(getattr(facts, part) for part in (*_PARTS, "quarantined")):
             return Recorded(Touched(), 0, 0)
         try:
             return self.connection.run(lambda connection: _record(connection, facts))
@@ -87,7 +87,7 @@ class PostgresLedger:
 
     def resolve(self, touched: Touched) -> Resolved:
         """Resolve the links of touched orders and of all that depend on them, in one transaction."""
-        if not touched:
+        if touched == Touched():
             return Resolved()
         return self.connection.run(lambda connection: _resolve(connection, touched))
 
@@ -103,7 +103,7 @@ class PostgresLedger:
     def recorded_since(
         self, start: datetime, *, after: OrderId | None = None, limit: int
     ) -> Sequence[RecordedOrder]:
-        """Return the orders first recorded since a moment; see ``ports.ledger.TradeLedger``."""
+        """Return the orders first recorded since a moment; see ``ports.links.LinkResolver``."""
         parameters = {"start": start, "after": after or "", "limit": limit}
         rows = self.connection.run(
             lambda connection: connection.execute(maintenance.RECORDED_SINCE, parameters).fetchall(),
@@ -114,7 +114,7 @@ class PostgresLedger:
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
     ) -> Sequence[KeptEvent]:
-        """Return unresolved events of the quarantine; see ``ports.ledger.TradeLedger``."""
+        """Return unresolved events of the quarantine; see ``ports.quarantine.Quarantine``."""
         parameters = {"id": quarantine_id, "after": after, "limit": limit}
         rows = self.connection.run(
             lambda connection: connection.execute(maintenance.QUARANTINED, parameters).fetchall()
@@ -126,13 +126,13 @@ class PostgresLedger:
         self.connection.run(lambda connection: connection.execute(maintenance.SETTLE, [quarantine_id]))
 
     def dismiss(self, quarantine_id: int, reason: str) -> bool:
-        """Mark an event of the quarantine as never to be taken; see ``ports.ledger.TradeLedger``."""
+        """Mark an event of the quarantine as never to be taken; see ``ports.quarantine.Quarantine``."""
         parameters = [reason, quarantine_id]
         done = self.connection.run(lambda connection: connection.execute(maintenance.DISMISS, parameters))
         return done.rowcount == 1
 
     def keep_trials(self, trials: Sequence[str]) -> int:
-        """Add trials; see ``ports.ledger.TradeLedger``."""
+        """Add trials; see ``ports.trials.TrialRegistry``."""
         try:
             done = self.connection.run(
                 lambda connection: connection.execute(maintenance.KEEP_TRIALS, [_array(trials)])
@@ -158,7 +158,7 @@ class PostgresLedger:
         return [item for number, item in enumerate(items) if number in absent]
 
     def match_lots(self, *, seconds: float) -> LotsMatched:
-        """Bring lots and episodes up to date; see ``ports.ledger.TradeLedger``."""
+        """Bring lots and episodes up to date; see ``ports.lots.LotMatcher``."""
         return self._lots().match_lots(seconds=seconds)
 
     def rewind_lots(self, since: datetime) -> None:
@@ -236,7 +236,7 @@ def _record(connection: Connection, batch: FactBatch) -> Recorded:
         inserts = record_statements(connection, batch)
     answers = {part: cursor.fetchone() or () for part, cursor in inserts.items()}
     new = sum(int(answer[0]) for answer in answers.values())
-    total = len(batch) - len(batch.quarantined)
+    total = sum(len(getattr(batch, part)) for part in inserts)
     return Recorded(_touched(answers), new, total - new)
 
 
@@ -353,7 +353,6 @@ def _health(connection: Connection, window: Window) -> LedgerHealth:
         counts=counts,
         linkage_rate=linked / judged if judged else None,
         executed_linkage_rate=linked / executed if executed else None,
-        oldest_pending_seconds=max((float(row[3]) for row in rows if row[0] == "pending"), default=0.0),
         quarantined=0 if row is None else int(row[0]),
     )
 

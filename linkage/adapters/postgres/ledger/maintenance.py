@@ -85,8 +85,7 @@ WHERE NOT EXISTS (SELECT FROM switch_intervals s WHERE s.changed_at = f.changed_
 }
 
 HEALTH: LiteralString = """
-SELECT disposition, count(*), count(*) FILTER (WHERE expected),
-       coalesce(extract(epoch FROM now() - min(first_recorded_at)), 0)::float8
+SELECT disposition, count(*)
 FROM order_dispositions
 WHERE executed AND order_time >= %(start)s AND order_time < %(end)s AND mode IS DISTINCT FROM 'test'
 GROUP BY disposition

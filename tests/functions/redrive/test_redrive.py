@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from functions.recorder import redrive, repair
-from functions.recorder.repair import Redriven
+from functions.redrive import dependencies, handler, service
+from functions.redrive.service import Ports, Redriven
 from linkage.adapters.aws.sqs_events import SqsDeadLetters
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import Window
@@ -78,8 +78,8 @@ class Outage:
 
     def redrive(self) -> Redriven:
         letters = SqsDeadLetters(self.dead.name, self.queue.name, SqsClient.of(self.queue))
-        clock = FrozenClock(self.queue.now)
-        self.runs.append(repair.redrive(letters, self.reader, clock, most_redrives=MOST_REDRIVES))
+        ports = Ports(letters, self.reader, FrozenClock(self.queue.now))
+        self.runs.append(service.redrive(ports, most_redrives=MOST_REDRIVES))
         return self.runs[-1]
 
     def pass_by(self, time: timedelta) -> None:
@@ -162,7 +162,7 @@ def test_a_letter_that_stays_holds_up_no_other() -> None:
 
 
 def test_a_run_looks_at_so_many_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair, "REDRIVE_LETTERS", 20)
+    monkeypatch.setattr(service, "REDRIVE_LETTERS", 20)
     outage = Outage()
     for number in range(25):
         outage.dead.send(f"fill {number}")
@@ -182,20 +182,20 @@ def test_the_function_says_what_it_left_and_why(
         monkeypatch.setenv(f"LINKAGE_{name}", value)
     clients: Mapping[str, object] = {"sqs": SqsClient.of(outage.queue), "lambda": object()}
     monkeypatch.setattr(aws, "client", lambda service, **_limits: clients[service])
-    monkeypatch.setattr(redrive, "LambdaLedgerReader", lambda _function, _client: outage.reader)
+    monkeypatch.setattr(dependencies, "LambdaLedgerReader", lambda _function, _client: outage.reader)
     reset()
     try:
-        quiet = redrive.redrive({}, None)
+        quiet = handler.redrive({}, None)
         assert (quiet, capsys.readouterr().out) == (
             {"waiting": 0, "moved": 0, "left": 0, "ledger_answers": True},
             "",
         )
         outage.dead.send("fill")
         outage.reader.answers = False
-        assert redrive.redrive({}, None)["ledger_answers"] is False
+        assert handler.redrive({}, None)["ledger_answers"] is False
         assert "Dead letters left" in capsys.readouterr().out
         outage.reader.answers = True
-        assert redrive.redrive({}, None)["moved"] == 1
+        assert handler.redrive({}, None)["moved"] == 1
         assert "Dead letters moved" in capsys.readouterr().out
     finally:
         reset()
