@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.webhook import dependencies, service
 from functions.webhook.handler import receive
-from functions.webhook.http import problem_of
+from functions.webhook.problems import problem_of
 from linkage.domain.errors import (
     ConfigurationError,
     DeliveryError,

@@ -1,12 +1,10 @@
-"""HTTP API events in, problem documents out (RFC 9457): the one table of errors and responses."""
+"""Refusals as problem documents (RFC 9457): the one table of errors and responses."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from linkage.domain.errors import (
@@ -18,9 +16,6 @@ from linkage.domain.errors import (
     SignatureError,
 )
 from linkage.domain.strict_json import NotJsonError
-
-_JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")
-"""TradingView sends JSON as plain text, curl calls everything a form. What it is, its text decides."""
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -38,22 +33,6 @@ class HttpError(LinkageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What is used of an HTTP API event, payload format 2.0.
-
-    Attributes:
-        path: without the stage's name.
-        headers: by lower-case name.
-        body: the raw bytes.
-    """
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """A refusal, as the caller sees it."""
 
@@ -63,42 +42,6 @@ class Problem:
     detail: str
     field: str
     headers: Mapping[str, str]
-
-
-def request_of(event: Mapping[str, Any]) -> Request:
-    """Return the request that an event holds.
-
-    Raises:
-        HttpError: its body cannot be decoded.
-    """
-    context = event.get("requestContext") or {}
-    http = context.get("http") or {}
-    path = str(event.get("rawPath") or http.get("path") or "/")
-    stage = context.get("stage") or "$default"
-    if stage != "$default" and path.startswith(f"/{stage}/"):
-        path = path[len(stage) + 1 :]
-    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
-    text = event.get("body") or ""
-    try:
-        body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, ValueError):
-        raise HttpError(400, "the body cannot be decoded", "body") from None
-    return Request(str(http.get("method", "")).upper(), path, headers, body)
-
-
-def check_content(request: Request, *, limit: int) -> None:
-    """Refuse what is too large, or says of itself that it is no JSON.
-
-    Raises:
-        HttpError: 413 or 415.
-    """
-    if len(request.body) > limit:
-        raise HttpError(413, f"the body is larger than {limit // 1024} KiB", "body")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HttpError(415, "compressed bodies are not taken", "content-encoding")
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in _JSON_TYPES and not content_type.endswith("+json"):
-        raise HttpError(415, "the body has to be JSON", "content-type")
 
 
 _TITLES = {
@@ -148,10 +91,8 @@ FORWARD_PROBLEMS = {
 """By what became of a forward: the sender has to know when its order was not placed."""
 
 
-def forward_problem(forward: str) -> Problem | None:
-    """Return the problem of a signal that is stored and was not forwarded; None when all is well."""
-    if forward not in FORWARD_PROBLEMS:
-        return None
+def forward_problem(forward: str) -> Problem:
+    """Return the problem of a signal that is stored and was not forwarded; ``FORWARD_PROBLEMS`` has it."""
     status, detail = FORWARD_PROBLEMS[forward]
     return _problem(status, detail, "forward_url")
 
@@ -166,22 +107,13 @@ def problem_reply(problem: Problem) -> dict[str, Any]:
     }
     if problem.field:
         document["field"] = problem.field
-    return _reply(problem.status, document, {"content-type": PROBLEM_TYPE, **problem.headers})
-
-
-def json_reply(status: int, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON document as a Lambda proxy reply."""
-    return _reply(status, document, {"content-type": "application/json"})
+    return {
+        "statusCode": problem.status,
+        "headers": {"cache-control": "no-store", "content-type": PROBLEM_TYPE, **problem.headers},
+        "body": json.dumps(document, separators=(",", ":"), ensure_ascii=False),
+    }
 
 
 def _problem(status: int, detail: str, field: str, headers: Mapping[str, str] | None = None) -> Problem:
     slug, title = _TITLES[status]
-    return Problem(status, slug, title, detail, field, headers or {})
-
-
-def _reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"cache-control": "no-store", **headers},
-        "body": json.dumps(document, separators=(",", ":"), ensure_ascii=False),
-    }
+    return Problem(status=status, slug=slug, title=title, detail=detail, field=field, headers=headers or {})
