@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
+from pydantic import ValidationError
 
 from cli.bot_instructions import instructions
 from cli.cloud import Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId
 from linkage.domain.times import parse_utc
@@ -92,24 +93,26 @@ def register(directory: DynamoBotDirectory, wanted: Registration, *, now: dateti
     _check_url(wanted.forward_url)
     _check_zone(wanted.time_zone)
     token = make_token()
-    record = validated(
-        BotRecord,
-        {
-            "bot_id": wanted.name,
-            "source": wanted.source,
-            "venue": wanted.venue,
-            "account": wanted.account,
-            "mode": wanted.mode,
-            "expects_signals": wanted.expects_signals,
-            "client_id_pattern": wanted.client_id_pattern,
-            "forward_url": wanted.forward_url,
-            "time_zone": wanted.time_zone,
-            "book": wanted.book,
-            "linked_since": wanted.linked_since or now,
-            "token_hashes": [hash_token(token)],
-            "updated_at": now,
-        },
-    )
+    try:
+        record = BotRecord.model_validate(
+            {
+                "bot_id": wanted.name,
+                "source": wanted.source,
+                "venue": wanted.venue,
+                "account": wanted.account,
+                "mode": wanted.mode,
+                "expects_signals": wanted.expects_signals,
+                "client_id_pattern": wanted.client_id_pattern,
+                "forward_url": wanted.forward_url,
+                "time_zone": wanted.time_zone,
+                "book": wanted.book,
+                "linked_since": wanted.linked_since or now,
+                "token_hashes": [hash_token(token)],
+                "updated_at": now,
+            }
+        )
+    except ValidationError as error:
+        raise invalid_input(error) from None
     directory.add(record)
     return record, token
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage.adapters.aws.sqs_events import MAX_ENTRIES, SqsEventQueue
 from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
 from linkage.contracts.messages import MAX_MESSAGE_BYTES, pack_messages, parse_message
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import DeliveryError, InvalidInputError
 from linkage.domain.instruments import normalise_symbol
 
@@ -99,7 +100,10 @@ class Import:
         text = json.dumps(event, separators=(",", ":"), default=str)
         # By the recorder's own judgement: what it would quarantine is not sent.
         if bad := parse_message(text).bad:
-            validated(model, event)
+            try:
+                model.model_validate(event)
+            except ValidationError as error:
+                raise invalid_input(error) from None
             raise InvalidInputError(bad[0].reason, bad[0].field)
         if len(text) > MAX_MESSAGE_BYTES:
             raise InvalidInputError(f"the event is longer than {MAX_MESSAGE_BYTES // 1000} kB")

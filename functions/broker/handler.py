@@ -12,7 +12,7 @@ from linkage.domain.times import parse_utc
 
 
 def take_signals(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Keep the sent signals of a stream batch as orders. A failure brings the whole batch again."""
+    """Save the sent signals of a stream batch as orders. After a failure the whole batch is redelivered."""
     images = [
         {name: value["S"] for name, value in record["dynamodb"].get("NewImage", {}).items() if "S" in value}
         for record in event["Records"]

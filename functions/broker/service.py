@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE
-from linkage.contracts.items import paper_sk
 from linkage.contracts.paper import BOOK, BOOK_PREFIX, ORDER_PREFIX, PaperRequest
 from linkage.domain.ids import FIRST_PARTY_BOT
 from linkage.domain.paper import COST_WINDOW, Bar, Book, PaperOrder, Report, Rules, chance
@@ -77,13 +76,13 @@ class Executed:
 
 
 def take_signals(images: Iterable[Mapping[str, str]], venue: Venue, ports: Ports) -> Taken:
-    """Keep each sent signal of our own strategy as an order that is to be placed.
+    """Save each sent signal of our own strategy as an order that is to be placed.
 
     Args:
         images: string attributes of the table's items, as the stream brings them.
 
     Raises:
-        StoreUnavailableError: the batch has to come again; what was kept stays.
+        StoreUnavailableError: the batch has to be redelivered; what was saved stays.
     """
     accepted = repeated = ignored = 0
     for image in images:
@@ -91,7 +90,9 @@ def take_signals(images: Iterable[Mapping[str, str]], venue: Venue, ports: Ports
         if request is None:
             ignored += 1
         elif ports.store.add(
-            paper_sk(request.client_order_id), body=request.model_dump_json(), stored_at=ports.clock.now()
+            ORDER_PREFIX + request.client_order_id,
+            body=request.model_dump_json(),
+            stored_at=ports.clock.now(),
         ):
             accepted += 1
         else:
@@ -103,7 +104,7 @@ def execute_orders(scheduled_at: datetime, venue: Venue, ports: Ports) -> Execut
     """Play all bars that closed by ``scheduled_at`` and send what the venue reports.
 
     Raises:
-        RetryableError: a store, the market or the queue is away, or another run was faster.
+        RetryableError: a store, the market or the queue is unavailable, or another run was faster.
     """
     books, waiting = _read(venue, ports)
     for symbol in waiting:
@@ -151,7 +152,7 @@ def _move(
         emptied = replace(after, outbox=[])
         ports.store.save(name, body=BOOK.dump_json(emptied).decode(), version=version + 1, stored_at=now)
     for order in orders:
-        ports.store.remove(paper_sk(str(order.client_order_id)))
+        ports.store.remove(f"{ORDER_PREFIX}{order.client_order_id}")
     return Executed(len(orders), len(bars), len(reports), 1)
 
 
@@ -212,7 +213,8 @@ def bars_of(candles: Candles, row: int, start: datetime) -> list[Bar]:
     first = int(start.timestamp())
     columns = (candles.opens, candles.highs, candles.lows, candles.closes, candles.volumes)
     bars: list[Bar] = []
-    for epoch, *values in zip(candles.times.tolist(), *(each[row].tolist() for each in columns), strict=True):
+    values_of_row = (column[row].tolist() for column in columns)
+    for epoch, *values in zip(candles.times.tolist(), *values_of_row, strict=True):
         if epoch >= first and all(value == value for value in values):  # NaN is a bar that never was
             moment = datetime.fromtimestamp(epoch, UTC)
             bars.append(Bar(moment, moment + length, *(Decimal(f"{value:.12g}") for value in values)))
@@ -228,13 +230,13 @@ def _messages(reports: Sequence[Report], venue: Venue) -> list[str]:
         bodies.append(event.model_dump(mode="json", by_alias=True, exclude_none=True))
     texts = [json.dumps(body, separators=(",", ":")) for body in bodies]
     texts += [text for text in texts if chance(venue.seed, "again", text) < venue.duplicate_rate]
-    places = [
+    positions = [
         chance(venue.seed, "order", text)
         if chance(venue.seed, "moved", text) < venue.reorder_rate
-        else place / len(texts)
-        for place, text in enumerate(texts)
+        else position / len(texts)
+        for position, text in enumerate(texts)
     ]
-    texts = [text for _, text in sorted(zip(places, texts, strict=True))]
+    texts = [text for _, text in sorted(zip(positions, texts, strict=True))]
     return [
         "[" + ",".join(texts[start : start + MAX_EVENTS_PER_MESSAGE]) + "]"
         for start in range(0, len(texts), MAX_EVENTS_PER_MESSAGE)

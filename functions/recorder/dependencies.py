@@ -44,7 +44,7 @@ def clock() -> SystemClock:
 @once
 def ports() -> Ports:
     """Return what recording and linking need: the ledger, the hot store and the switch."""
-    # One second and one retry: behind a store that is away, fills must not queue up.
+    # One second and one retry: behind a store that is unavailable, fills must not queue up.
     client = aws.client("dynamodb", connect_timeout=1.0, read_timeout=1.0, max_attempts=2)
     table = settings().table_name
     return Ports(

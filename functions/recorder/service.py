@@ -3,7 +3,7 @@
 Every batch takes two steps, each a transaction of its own: the facts are recorded, then the links of what
 they touched are resolved. Whichever of two concurrent batches commits its facts last sees both when it
 resolves, so nothing is missed between them. Signals that the ledger lacks are read from the hot store,
-archived and resolved again; a store that is away costs a link its promptness and never a fill its record.
+archived and resolved again; an unavailable store costs a link its promptness and never a fill its record.
 """
 
 from __future__ import annotations

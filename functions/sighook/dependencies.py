@@ -5,7 +5,8 @@ from __future__ import annotations
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
-from functions.sighook.service import Deployment, Ports
+from functions.sighook.runs import Deployment
+from functions.sighook.service import Ports
 from functions.sighook.settings import SighookSettings
 from linkage.adapters.aws.secret_keys import SecretKeys
 from linkage.adapters.aws.ssm_parameters import SsmParameters

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.sighook import dependencies, service
+from functions.sighook.runs import ArmRun, Completed, NotRun
 from linkage.domain.errors import InvalidInputError, RefusedError
 from linkage.domain.times import iso_utc, parse_utc
 from linkage.runtime.observability import emit_counts
@@ -17,14 +18,14 @@ def run_strategy(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         InvalidInputError: the event has no such time.
         RetryableError: the run has to be repeated.
-        RefusedError: the run is complete, but the webhook refused signals, which only a person can mend.
+        RefusedError: the run is complete, but the webhook refused signals, which only a person can fix.
     """
     try:
         scheduled_at = parse_utc(str(event["scheduled_time"]))
     except (KeyError, ValueError):
         raise InvalidInputError("scheduled_time has to be ISO 8601 with a zone", "scheduled_time") from None
     outcome = service.run(scheduled_at, dependencies.deployment(), dependencies.ports())
-    if isinstance(outcome, service.NotRun):
+    if isinstance(outcome, NotRun):
         fields = {
             "scheduled_at": iso_utc(scheduled_at),
             "reason": outcome.reason,
@@ -32,22 +33,22 @@ def run_strategy(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         }
         dependencies.logger().warning("Run skipped", extra=fields)
         return {"run": "skipped", **fields}
-    reply = _tell(outcome, iso_utc(scheduled_at))
-    refused = [one for one in outcome.posted if one.outcome == "refused"]
+    reply = _report(outcome, iso_utc(scheduled_at))
+    refused = [signal for signal in outcome.posted if signal.outcome == "refused"]
     if refused:
         raise RefusedError(f"{len(refused)} signals refused, first: {refused[0].reason}", 422)
     return reply
 
 
-def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
+def _report(run: Completed, scheduled_at: str) -> dict[str, Any]:
     log = dependencies.logger()
     if run.invalid_parameters is not None:
         problem = run.invalid_parameters
         log.error("Parameters refused", extra={"field": problem.field, "reason": problem.message})
-    for one in run.posted:
-        if one.outcome == "conflict":
-            fields = {"correlation_id": one.client_order_id, "symbol": one.decision.symbol}
-            log.warning("Signal already published", extra={**fields, "difference": dict(one.difference)})
+    for signal in run.posted:
+        if signal.outcome == "conflict":
+            fields = {"correlation_id": signal.client_order_id, "symbol": signal.decision.symbol}
+            log.warning("Signal already published", extra={**fields, "difference": dict(signal.difference)})
     if run.skipped:
         log.warning("Symbols skipped", extra={"symbols_skipped": dict(run.skipped)})
     reply: dict[str, Any] = {
@@ -61,7 +62,7 @@ def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
         "suppressed": dict(run.suppressed),
         "unpublished": run.unpublished,
         "arms": {arm.name: _arm(arm) for arm in run.arms},
-        "keys": [one.client_order_id for one in run.posted if one.decision.is_sent],
+        "keys": [signal.client_order_id for signal in run.posted if signal.decision.is_sent],
     }
     log.info("Run completed", extra={name: value for name, value in reply.items() if name != "run"})
     counts: dict[str, float] = {
@@ -75,7 +76,7 @@ def _tell(run: service.Completed, scheduled_at: str) -> dict[str, Any]:
     return reply
 
 
-def _arm(arm: service.ArmRun) -> dict[str, Any]:
+def _arm(arm: ArmRun) -> dict[str, Any]:
     return {
         "snapshot_id": str(arm.snapshot.snapshot_id),
         "symbols_seen": arm.seen,

@@ -1,4 +1,4 @@
-"""The webhook's use cases: know the caller, understand what it says, keep it, and only then pass it on.
+"""The webhook's use cases: know the caller, understand what it says, store it, and only then pass it on.
 
 A signal is durable before anything may place its order. Where the webhook stands before another
 receiver it stores first and forwards the unchanged body after that; a repeat of a post that was
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from linkage.contracts.messages import pack_messages
 from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import (
     DeliveryError,
     InvalidInputError,
@@ -163,7 +165,7 @@ def take_signal(
         ),
         received_at=now,
     )
-    place = SignalKey(BotId(sender.bot_id), ClientOrderId(key))
+    stored_key = SignalKey(BotId(sender.bot_id), ClientOrderId(key))
     # The description goes first: where the signal is, its snapshot's parameters are.
     if snapshot is not None:
         description = SnapshotDescription(
@@ -173,7 +175,7 @@ def take_signal(
         )
         _put_description(description, snapshot, sender, ports)
     outcome = ports.store.put_signal(
-        place,
+        stored_key,
         fact=stored.fact_text(),
         meaning=stored.signal.meaning(),
         disposition=signal.disposition,
@@ -188,7 +190,7 @@ def take_signal(
         symbol=signal.symbol,
         outcome=outcome,
         symbol_known=normalise_symbol(signal.symbol, signal.venue or "").known,
-        forward=_forward(place, sender, ports, body=body, headers=headers),
+        forward=_forward(stored_key, sender, ports, body=body, headers=headers),
     )
 
 
@@ -198,13 +200,13 @@ def take_events(
     """Put fills or order events on the queue.
 
     One that cannot be understood does not hold up its neighbours in an array: it goes to the queue as it
-    came, where the recorder keeps it aside with its reason.
+    came, where the recorder quarantines it with its reason.
 
     Raises:
         InvalidInputError: not one event can be understood; names the field of the first.
         NotAllowedError: one speaks for another bot, venue or account.
-        StoreUnavailableError: the store, which is to tell an order's symbol, is away.
-        DeliveryError: the queue is away. Sending all again does no harm.
+        StoreUnavailableError: the store, which knows an order's symbol, is unavailable.
+        DeliveryError: the queue is unavailable. Sending all again does no harm.
     """
     elements = generic.elements_of(document)
     keys = generic.signal_keys(elements, sender)
@@ -230,7 +232,10 @@ def take_snapshot(document: Any, sender: Sender, ports: Ports) -> SnapshotTaken:
         InvalidInputError: it cannot be understood, or ours does not have the id of its parameters.
         StoreUnavailableError: it is not sure to be stored.
     """
-    given = validated(SnapshotDescription, canonical.fields_of(document))
+    try:
+        given = SnapshotDescription.model_validate(canonical.fields_of(document))
+    except ValidationError as error:
+        raise invalid_input(error) from None
     parameters = {"strategy": given.strategy, **given.parameters}
     if given.code_version is not None:
         parameters.setdefault("code_version", given.code_version)
@@ -325,11 +330,11 @@ def _put_description(
 
 
 def _forward(
-    place: SignalKey, sender: Sender, ports: Ports, *, body: bytes, headers: Mapping[str, str]
+    stored_key: SignalKey, sender: Sender, ports: Ports, *, body: bytes, headers: Mapping[str, str]
 ) -> Forward:
     if sender.forward_url is None:
         return "none"
-    if not ports.store.claim_forward(place):
+    if not ports.store.claim_forward(stored_key):
         return "done before"
     passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
     try:
@@ -339,7 +344,7 @@ def _forward(
     except RefusedError:
         return "refused"
     try:
-        ports.store.mark_forwarded(place, at=ports.clock.now())
+        ports.store.mark_forwarded(stored_key, at=ports.clock.now())
     except StoreUnavailableError:
         # The receiver has the order. An error now would make the sender post it a second time.
         return "unmarked"

@@ -28,6 +28,17 @@ HOUR_INDEX = "by_hour"
 HOUR_INDEX_PK = "hour"
 HOUR_INDEX_SK = "received_at"
 
+SIGNAL_PREFIX = "SIGNAL#"
+SNAPSHOT_PREFIX = "SNAPSHOT#"
+RUN_PREFIX = "RUN#"
+BOT_PREFIX = "BOT#"
+TOKEN_PREFIX = "TOKEN#"  # noqa: S105 - the name of a key, not a secret
+STATE_PREFIX = "STATE#"
+PAPER_PREFIX = "PAPER#"
+REPORT_PREFIX = "REPORT#"
+RECIPIENT_PREFIX = "RECIPIENT#"
+"""How keys begin; what follows them is in the table above."""
+
 SIGNAL_SK = "SIGNAL"
 RUN_SK = "RUN"
 TOKEN_SK = "TOKEN"  # noqa: S105 - the name of a key, not a secret
@@ -39,53 +50,3 @@ STATE_SK = "STATE"
 SIGNAL_TTL_DAYS = 45
 RUN_TTL_DAYS = 45
 REPORT_TTL_DAYS = 45
-
-
-def signal_pk(bot_id: str, client_order_id: str) -> str:
-    """Return the partition key of a signal."""
-    return f"SIGNAL#{bot_id}#{client_order_id}"
-
-
-def snapshot_pk(snapshot_id: str) -> str:
-    """Return the partition key of a snapshot's descriptions."""
-    return f"SNAPSHOT#{snapshot_id}"
-
-
-def run_pk(run_id: str) -> str:
-    """Return the partition key of a run."""
-    return f"RUN#{run_id}"
-
-
-def token_pk(token_hash: str) -> str:
-    """Return the partition key of a token, by its SHA-256."""
-    return f"TOKEN#{token_hash}"
-
-
-def bot_sk(bot_id: str) -> str:
-    """Return the sort key of a bot."""
-    return f"BOT#{bot_id}"
-
-
-def state_pk(strategy: str, arm: str) -> str:
-    """Return the partition key of a strategy's state."""
-    return f"STATE#{strategy}#{arm}"
-
-
-def paper_pk(account: str) -> str:
-    """Return the partition key of the paper broker's orders."""
-    return f"PAPER#{account}"
-
-
-def paper_sk(client_order_id: str) -> str:
-    """Return the sort key of a paper order."""
-    return f"ORDER#{client_order_id}"
-
-
-def report_pk(name: str, start: str, end: str) -> str:
-    """Return the partition key of a report's claims, by its name and period (ISO 8601, UTC)."""
-    return f"REPORT#{name}#{start}#{end}"
-
-
-def recipient_sk(address_hash: str) -> str:
-    """Return the sort key of a claim, by the SHA-256 of the recipient's address."""
-    return f"RECIPIENT#{address_hash}"

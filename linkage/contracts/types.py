@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
 
-from linkage.domain.canonical import normalise_decimal
+from linkage.domain.canonical import normalise_decimal, trim
 from linkage.domain.keys import MAX_KEY_LENGTH, normalise_key
-from linkage.domain.times import iso_utc
-
-
-def _plain(value: Decimal) -> Decimal:
-    return Decimal(normalise_decimal(value))
-
-
-def _utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time beyond the calendar") from None
-
+from linkage.domain.times import as_utc, iso_utc
 
 Number = Annotated[
-    Decimal, AfterValidator(_plain), PlainSerializer(normalise_decimal, return_type=str, when_used="json")
+    Decimal, AfterValidator(trim), PlainSerializer(normalise_decimal, return_type=str, when_used="json")
 ]
 """A finite decimal of at most 60 digits on either side of the point; trimmed."""
 
 UtcTime = Annotated[
-    AwareDatetime, AfterValidator(_utc), PlainSerializer(iso_utc, return_type=str, when_used="json")
+    AwareDatetime, AfterValidator(as_utc), PlainSerializer(iso_utc, return_type=str, when_used="json")
 ]
 """An instant. Text without a zone is refused."""
 

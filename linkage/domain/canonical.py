@@ -29,6 +29,11 @@ def normalise_decimal(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def trim(value: Decimal) -> Decimal:
+    """Return a decimal without trailing zeros and exponent; raises as ``normalise_decimal``."""
+    return Decimal(normalise_decimal(value))
+
+
 def canonical(value: object) -> object:
     """Return a JSON value in which 0.10, "0.1" and 1e-1 are one and the same string.
 

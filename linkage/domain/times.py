@@ -16,6 +16,18 @@ def iso_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def as_utc(moment: datetime) -> datetime:
+    """Return an aware time in UTC.
+
+    Raises:
+        ValueError: UTC has no such time: it is less than a day from an end of the calendar.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
+
+
 def parse_utc(text: str) -> datetime:
     """Return an aware UTC time from ISO 8601 text.
 

@@ -10,7 +10,7 @@ from linkage.ports.store import HotItem
 
 
 class LedgerWriter(Protocol):
-    """Takes facts. Every method raises ``LedgerUnavailableError`` when PostgreSQL is away."""
+    """Takes facts. Every method raises ``LedgerUnavailableError`` when PostgreSQL is unavailable."""
 
     def record(self, facts: FactBatch) -> Recorded:
         """Step one, in one transaction: insert facts, recompute the orders that they touch."""

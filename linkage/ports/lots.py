@@ -9,7 +9,7 @@ from linkage.domain.facts import LotsMatched
 
 
 class LotMatcher(Protocol):
-    """Derives lots. Every method raises ``LedgerUnavailableError`` when PostgreSQL is away."""
+    """Derives lots. Every method raises ``LedgerUnavailableError`` when PostgreSQL is unavailable."""
 
     def match_lots(self, *, seconds: float) -> LotsMatched:
         """Bring lots and episodes up to date with the orders that changed since the last time.

@@ -47,7 +47,10 @@ class ReportPeriod:
 
 
 class ReportClaims(Protocol):
-    """Who was mailed which report. Both methods raise ``StoreUnavailableError`` when the store is away."""
+    """Who was mailed which report.
+
+    Both methods raise ``StoreUnavailableError`` when the store is unavailable.
+    """
 
     def claim(self, period: ReportPeriod, recipient: str, *, at: datetime) -> bool:
         """Claim the right to mail; False when somebody has claimed it before."""

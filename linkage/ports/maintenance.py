@@ -8,7 +8,7 @@ from linkage.domain.facts import LedgerHealth, Window
 
 
 class LedgerMaintenance(Protocol):
-    """Maintains and measures the ledger. Raises ``LedgerUnavailableError`` when PostgreSQL is away."""
+    """Maintains and measures the ledger. Raises ``LedgerUnavailableError`` when PostgreSQL is unavailable."""
 
     def maintain(self, window: Window) -> LedgerHealth:
         """Do the periodic chores and measure what the alarms need."""

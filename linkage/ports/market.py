@@ -22,7 +22,7 @@ class Candles:
         times: start of each bar, epoch seconds, ascending without a gap; shape (bars,).
         opens, highs, lows, closes: in the quote currency; volumes: in the base currency. Shape
             (symbols, bars); NaN where the market has no bar.
-        spreads: symbol to (ask - bid) / mid, as a fraction, where the market tells it.
+        spreads: symbol to (ask - bid) / mid, as a fraction, where the market has it.
         refused: symbol to the reason why it has no row, e.g. ``duplicates``.
     """
 

@@ -1,4 +1,4 @@
-"""What the paper broker keeps."""
+"""What the paper broker saves."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class PaperItem:
 
 
 class PaperStore(Protocol):
-    """What the paper broker keeps of one account.
+    """What the paper broker saves of one account.
 
-    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    Every method raises ``StoreUnavailableError`` when the store is throttled, unreachable or too slow.
     """
 
     def add(self, name: str, *, body: str, stored_at: datetime) -> bool:

@@ -9,7 +9,10 @@ from linkage.domain.facts import KeptEvent
 
 
 class Quarantine(Protocol):
-    """The ledger's quarantine. Every method raises ``LedgerUnavailableError`` when PostgreSQL is away."""
+    """The ledger's quarantine.
+
+    Every method raises ``LedgerUnavailableError`` when PostgreSQL is unavailable.
+    """
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int

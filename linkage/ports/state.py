@@ -1,4 +1,4 @@
-"""What a strategy's host keeps between runs."""
+"""What a strategy's host saves between runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Protocol
 
 
 class StateStore(Protocol):
-    """Where a strategy keeps its state between runs, with a version that only its reader may replace.
+    """Where a strategy saves its state between runs, with a version that only its reader may replace.
 
-    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    Every method raises ``StoreUnavailableError`` when the store is throttled, unreachable or too slow.
     """
 
     def load(self, strategy: str, arm: str) -> tuple[str | None, int]:

@@ -24,7 +24,7 @@ class HotItem:
 class SignalStore(Protocol):
     """The hot store of signals. Items that have expired count as absent, present or not.
 
-    Every method raises ``StoreUnavailableError`` when the store is throttled, away or too slow.
+    Every method raises ``StoreUnavailableError`` when the store is throttled, unreachable or too slow.
     """
 
     def put_signal(
@@ -43,7 +43,7 @@ class SignalStore(Protocol):
         ...
 
     def claim_forward(self, key: SignalKey) -> bool:
-        """Tell whether the signal has still to be forwarded."""
+        """Return whether the signal has still to be forwarded."""
         ...
 
     def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:

@@ -9,7 +9,7 @@ class Switchboard(Protocol):
     """Switches that an operator turns without a deployment."""
 
     def linking_enabled(self) -> bool:
-        """Tell whether linking is on. On when nobody ever turned it off.
+        """Return whether linking is on. On when nobody ever turned it off.
 
         Raises:
             StoreUnavailableError: the switch cannot be read.

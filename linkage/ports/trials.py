@@ -14,6 +14,6 @@ class TrialRegistry(Protocol):
 
         Raises:
             InvalidInputError: one of them is no trial; none was added.
-            LedgerUnavailableError: PostgreSQL is away.
+            LedgerUnavailableError: PostgreSQL is unavailable.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a process builds when it is first needed and then keeps: settings, clients, connections, loggers.
+"""What a process builds once, when it is first needed: settings, clients, connections, loggers.
 
 A Lambda process serves one event after another, so what is dear to build is built once. Every such thing is
 registered here and nowhere else, and one call drops them all: a test starts cold whatever ran before it.
@@ -38,10 +38,10 @@ def once(build: Callable[Arguments, Built]) -> Callable[Arguments, Built]:
 
 
 def memoised(*, limit: int | None) -> Callable[[Callable[Arguments, Built]], Callable[Arguments, Built]]:
-    """Decorate a pure function whose last results are kept.
+    """Decorate a pure function whose last results are remembered.
 
     Args:
-        limit: how many results are kept, those that were used last; None for all.
+        limit: how many results are remembered, those that were used last; None for all.
     """
 
     def decorate(compute: Callable[Arguments, Built]) -> Callable[Arguments, Built]:

@@ -58,12 +58,12 @@ def emit_counts(metrics: Metrics, counts: Mapping[str, float]) -> None:
         metrics: of ``make_metrics``.
         counts: name to value, unit Count; names that end in Percent or Seconds have that unit.
     """
-    told = {name: value for name, value in counts.items() if name not in PUBLISHED}
-    if len(told) == len(counts):
-        if told:
-            print(json.dumps({"service": metrics.service, **told}, separators=(",", ":")))
+    log_fields = {name: value for name, value in counts.items() if name not in PUBLISHED}
+    if len(log_fields) == len(counts):
+        if log_fields:
+            print(json.dumps({"service": metrics.service, **log_fields}, separators=(",", ":")))
         return
-    for name, value in told.items():
+    for name, value in log_fields.items():
         metrics.add_metadata(key=name, value=value)
     for name in counts.keys() & PUBLISHED:
         metrics.add_metric(name=name, unit=_unit(name), value=counts[name])

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from linkage.contracts.signals import Signal
 from linkage.contracts.types import Key, Name, Number, Side, Wire
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import InvalidInputError
 from linkage.sources.canonical import fields_of, with_instrument
 from linkage.sources.sender import Sender
@@ -88,14 +88,21 @@ def read_signal(document: Any, sender: Sender) -> Signal:
     Raises:
         InvalidInputError: it cannot be understood; names the field in that bot's own words.
     """
-    post = validated(BotTraderPost, dict(fields_of(document)))
+    try:
+        post = BotTraderPost.model_validate(dict(fields_of(document)))
+        signal = _signal(post, sender)
+    except ValidationError as error:
+        raise invalid_input(error) from None
+    return with_instrument(signal)
+
+
+def _signal(post: BotTraderPost, sender: Sender) -> Signal:
     if post.action in ("buy", "sell") and post.action != post.side:
         raise InvalidInputError("action contradicts side", "action")
     trigger = post.trigger or _Trigger()
     score = post.score or _Score()
     is_test = (post.source or "").upper() == "TEST"
-    signal = validated(
-        Signal,
+    return Signal.model_validate(
         {
             "client_order_id": post.order_id,
             "snapshot_id": post.snapshot_id,
@@ -116,9 +123,8 @@ def read_signal(document: Any, sender: Sender) -> Signal:
             "origin": "test" if is_test else (post.origin or "").lower() or None,
             "signalled_at": _EPOCH + timedelta(milliseconds=post.timestamp),
             "extra": _extras(post),
-        },
+        }
     )
-    return with_instrument(signal)
 
 
 def _extras(post: BotTraderPost) -> dict[str, Any]:

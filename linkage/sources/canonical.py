@@ -1,16 +1,21 @@
-"""The canonical signal, as ``POST /v1/signals`` takes it."""
+"""Our own format: the signal of ``POST /v1/signals``, and what its sender leaves out of any document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ValidationError
 
 from linkage.contracts.signals import Signal
-from linkage.contracts.validation import validated
-from linkage.domain.errors import InvalidInputError, NotAllowedError
+from linkage.contracts.validation import invalid_input
+from linkage.domain.errors import ConfigurationError, InvalidInputError, NotAllowedError
 from linkage.domain.instruments import normalise_symbol
 from linkage.sources.sender import Sender
 
+PINNED_FIELDS = ("bot_id", "venue", "account")
 TIMES = ("signalled_at", "bar_time")
 
 
@@ -24,15 +29,13 @@ def read_signal(document: Any, sender: Sender) -> Signal:
     fields = fields_of(document)
     if fields.get("bot_id", sender.bot_id) != sender.bot_id:
         raise NotAllowedError("a signal is stored under the bot of its credential", "bot_id")
-    completed = sender.complete(fields)
+    completed = complete(fields, sender)
     del completed["bot_id"]
-    return with_instrument(validated(Signal, sender.with_zone(completed, TIMES)))
-
-
-def with_instrument(signal: Signal) -> Signal:
-    """Return the signal with its symbol in our spelling; an unknown one stays as it is."""
-    symbol = normalise_symbol(signal.symbol, signal.venue or "").symbol
-    return signal if symbol == signal.symbol else signal.model_copy(update={"symbol": symbol})
+    try:
+        signal = Signal.model_validate(with_zone(completed, sender, TIMES))
+    except ValidationError as error:
+        raise invalid_input(error) from None
+    return with_instrument(signal)
 
 
 def fields_of(document: Any) -> Mapping[str, Any]:
@@ -44,3 +47,53 @@ def fields_of(document: Any) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise InvalidInputError("the body has to be a JSON object", "body")
     return document
+
+
+def complete(fields: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
+    """Return the fields with bot, venue and account of the sender's registration where they are absent.
+
+    Raises:
+        NotAllowedError: another bot than ours names a bot, venue or account that is not its own.
+    """
+    completed = dict(fields)
+    for name in PINNED_FIELDS:
+        own = getattr(sender, name)
+        given = completed.get(name)
+        if given is None:
+            if own is not None:
+                completed[name] = own
+        elif not sender.first_party and given != own:
+            raise NotAllowedError(f"this token's bot has another {name}", name)
+    return completed
+
+
+def with_zone(fields: Mapping[str, Any], sender: Sender, names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields with the sender's time zone in those times that have none."""
+    completed = dict(fields)
+    if sender.time_zone is None:
+        return completed
+    for name in names:
+        if name in completed:
+            completed[name] = _in_zone(completed[name], sender.time_zone)
+    return completed
+
+
+def with_instrument(signal: Signal) -> Signal:
+    """Return the signal with its symbol in our spelling; an unknown one stays as it is."""
+    symbol = normalise_symbol(signal.symbol, signal.venue or "").symbol
+    return signal if symbol == signal.symbol else signal.model_copy(update={"symbol": symbol})
+
+
+def _in_zone(value: Any, zone: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return value
+    if moment.tzinfo is not None:
+        return value
+    try:
+        return moment.replace(tzinfo=ZoneInfo(zone)).isoformat()
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(f"unknown time zone {zone!r}", "time_zone") from None

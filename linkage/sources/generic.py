@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
 from linkage.contracts.types import IngestVia
-from linkage.contracts.validation import validated
+from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
 from linkage.domain.instruments import normalise_symbol
 from linkage.domain.keys import MAX_KEY_LENGTH, is_ours, normalise_key
+from linkage.sources.canonical import complete, with_zone
 from linkage.sources.sender import Sender
 
 MAX_EVENTS = 1000
@@ -64,7 +67,7 @@ def elements_of(document: Any) -> list[Mapping[str, Any]]:
 
 
 def signal_keys(elements: Sequence[Mapping[str, Any]], sender: Sender) -> list[SignalKey]:
-    """Return where the signals live that can tell symbol and side of events which do not."""
+    """Return where the signals live that know symbol and side of events without them."""
     keys: dict[SignalKey, None] = {}
     for element in elements:
         key = element.get("client_order_id")
@@ -110,7 +113,7 @@ def _completed(
     signals: Mapping[SignalKey, Mapping[str, Any]],
 ) -> dict[str, Any]:
     given = {name: value for name, value in element.items() if value is not None}
-    fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **sender.complete(given)}
+    fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **complete(given, sender)}
     key = fields.get("client_order_id")
     signal = signals.get(_place(key, sender)) if isinstance(key, str) else None
     if signal is not None:
@@ -118,7 +121,7 @@ def _completed(
         fields.setdefault("side", signal["side"])
     if isinstance(fields.get("symbol"), str):
         fields["symbol"] = normalise_symbol(fields["symbol"], str(fields.get("venue", ""))).symbol
-    return sender.with_zone(fields, TIMES)
+    return with_zone(fields, sender, TIMES)
 
 
 def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
@@ -132,7 +135,10 @@ def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
         if not isinstance(raw, dict):
             raise InvalidInputError("raw has to be a JSON object", "raw")
         known["raw"] = {**raw, **unknown}
-    return validated(FillEvent, known) if kind == "fill" else validated(OrderEvent, known)
+    try:
+        return _MODELS[kind].model_validate(known)
+    except ValidationError as error:
+        raise invalid_input(error) from None
 
 
 def _place(key: str, sender: Sender) -> SignalKey:

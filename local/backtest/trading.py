@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from functions.broker.service import bars_of
-from functions.sighook.service import Deployment, make_signal
+from functions.sighook.decisions import make_signal
+from functions.sighook.runs import Deployment
 from linkage.contracts.events import EVENT, FillEvent, fact_text
 from linkage.contracts.paper import PaperRequest
 from linkage.contracts.signals import BotRecord, RunRecord, SnapshotDescription, StoredSignal

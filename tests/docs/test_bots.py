@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from linkage.domain.evidence import key_from_evidence
-from tests.functions.webhook.conftest import Door, door
+from tests.functions.webhook.conftest import WebhookApi, api
 from tests.linkage.domain.test_evidence import EVIDENCE
 from tests.support.webhook import event_file, listening
 
-__all__ = ["door"]
+__all__ = ["api"]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bots.md").read_text()
@@ -72,7 +72,7 @@ def test_the_order_process_tells_both_ids(monkeypatch: pytest.MonkeyPatch) -> No
     }
 
 
-def test_every_request_on_the_page_is_taken_as_it_stands(door: Door) -> None:
-    token = door.bots.register(bot_id="matrix")
-    answers = [(path, door.post(path, body, token).status) for path, body in _bodies()]
+def test_every_request_on_the_page_is_taken_as_it_stands(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="matrix")
+    answers = [(path, api.post(path, body, token).status) for path, body in _bodies()]
     assert answers == [("/v1/signals", 200), ("/v1/orders", 202), ("/v1/fills/generic", 202)]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.sighook.service import Completed, Deployment, Ports, run
+from functions.sighook.runs import Completed, Deployment
+from functions.sighook.service import Ports, run
 from infra.cdk import strategies
 from infra.cdk.bundles import ROOT, Bundle, bundles_of
 from infra.cdk.stages import StageError, load_stage

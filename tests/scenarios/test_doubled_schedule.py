@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
+from functions.sighook.runs import Completed, Deployment, NotRun
+from functions.sighook.service import Ports, run
 from linkage.adapters.dynamodb.signals import DynamoSignalStore
 from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.ports.sink import SinkReply

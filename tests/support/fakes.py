@@ -1,4 +1,4 @@
-"""In-memory stand-ins for the ports. They answer ``len()`` and ``in``, and fail when told to."""
+"""In-memory stand-ins for the ports. They answer ``len()`` and ``in``, and fail when they are set to."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class FakeSignalStore:
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
         """See ``ports.store.SignalStore``."""
-        return self._put((items.snapshot_pk(snapshot_id), config_hash), "snapshot", fact, received_at, None)
+        return self._put((f"snapshot {snapshot_id}", config_hash), "snapshot", fact, received_at, None)
 
     def put_run(self, run_id: str, *, fact: str, received_at: datetime) -> bool:
         """See ``ports.store.SignalStore``."""
         expires = received_at + timedelta(days=items.RUN_TTL_DAYS)
-        return self._put((items.run_pk(run_id), items.RUN_SK), "run", fact, received_at, expires)
+        return self._put((f"run {run_id}", ""), "run", fact, received_at, expires)
 
     def recent(self, hours: Sequence[str]) -> Iterable[HotItem]:
         """See ``ports.store.SignalStore``."""
@@ -113,7 +113,7 @@ class FakeSignalStore:
         return True
 
     def _place(self, key: SignalKey) -> tuple[str, str]:
-        return items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK
+        return f"signal {key.bot_id}", key.client_order_id
 
     def _living(self, pk: str, sk: str) -> _StoredItem | None:
         item = self._items.get((pk, sk))
@@ -125,7 +125,7 @@ class FakeSignalStore:
     def _check(self) -> None:
         if not self.available:
             self.refusals += 1
-            raise StoreUnavailableError("the fake store was told to fail")
+            raise StoreUnavailableError("the fake store was set to fail")
 
 
 @dataclass
@@ -137,7 +137,7 @@ class FakeSwitchboard:
     def linking_enabled(self) -> bool:
         """See ``ports.switch.Switchboard``."""
         if self.enabled is None:
-            raise StoreUnavailableError("the fake switch was told to fail")
+            raise StoreUnavailableError("the fake switch was set to fail")
         return self.enabled
 
 
@@ -154,7 +154,7 @@ class FakeQueue:
     def send(self, bodies: Sequence[str]) -> None:
         """See ``ports.queue.EventQueue``."""
         if not self.available:
-            raise DeliveryError("the fake queue was told to fail")
+            raise DeliveryError("the fake queue was set to fail")
         self.sent.extend(bodies)
 
 
@@ -175,7 +175,7 @@ class FakeLedger:
     failures: list[LinkageError | None] = field(default_factory=list)
     health: LedgerHealth = field(default_factory=LedgerHealth)
     orders: list[RecordedOrder] = field(default_factory=list)
-    kept: list[KeptEvent] = field(default_factory=list)
+    quarantine: list[KeptEvent] = field(default_factory=list)
     lots: LotsMatched = field(default_factory=LotsMatched)
     lots_since: datetime | None = None
     trials: set[str] = field(default_factory=set)
@@ -204,23 +204,25 @@ class FakeLedger:
         self, start: datetime, *, after: OrderId | None = None, limit: int
     ) -> Sequence[RecordedOrder]:
         """See ``ports.links.LinkResolver``."""
-        place = (start, after or "")
-        return [one for one in self.orders if (one.first_recorded_at, one.order_id) > place][:limit]
+        position = (start, after or "")
+        return [order for order in self.orders if (order.first_recorded_at, order.order_id) > position][
+            :limit
+        ]
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
     ) -> Sequence[KeptEvent]:
         """See ``ports.quarantine.Quarantine``."""
-        wanted = [one for one in self.kept if quarantine_id in (None, one.quarantine_id)]
-        return [one for one in wanted if one.quarantine_id > after][:limit]
+        wanted = [event for event in self.quarantine if quarantine_id in (None, event.quarantine_id)]
+        return [event for event in wanted if event.quarantine_id > after][:limit]
 
     def settle(self, quarantine_id: int) -> None:
         """See ``ports.quarantine.Quarantine``."""
-        self.kept = [one for one in self.kept if one.quarantine_id != quarantine_id]
+        self.quarantine = [event for event in self.quarantine if event.quarantine_id != quarantine_id]
 
     def dismiss(self, quarantine_id: int, reason: str) -> bool:
         """See ``ports.quarantine.Quarantine``."""
-        waited = any(one.quarantine_id == quarantine_id for one in self.kept)
+        waited = any(event.quarantine_id == quarantine_id for event in self.quarantine)
         self.settle(quarantine_id)
         return waited
 

@@ -32,7 +32,7 @@ class DynamoBotDirectory:
 
     def find_by_token(self, token_hash: str) -> str | None:
         """Return the record of the bot that has this token; None when no living bot has it."""
-        token = self._get(items.token_pk(token_hash), items.TOKEN_SK)
+        token = self._get(items.TOKEN_PREFIX + token_hash, items.TOKEN_SK)
         if token is None:
             return None
         body = self.get(BotId(token["bot_id"]["S"]))
@@ -117,7 +117,7 @@ class DynamoBotDirectory:
         put: dict[str, Any] = {
             "TableName": self._table,
             "Item": {
-                **item_key(items.BOT_PK, items.bot_sk(record.bot_id)),
+                **item_key(items.BOT_PK, items.BOT_PREFIX + record.bot_id),
                 "kind": {"S": "bot"},
                 "body": {"S": record.model_dump_json()},
                 **_received(record),
@@ -131,10 +131,10 @@ class DynamoBotDirectory:
         token = {"kind": {"S": "token"}, "bot_id": {"S": record.bot_id}, **_received(record)}
         writes: list[dict[str, Any]] = [{"Put": put}]
         for token_hash in new_tokens:
-            item = {**item_key(items.token_pk(token_hash), items.TOKEN_SK), **token}
+            item = {**item_key(items.TOKEN_PREFIX + token_hash, items.TOKEN_SK), **token}
             writes.append({"Put": {"TableName": self._table, "Item": item}})
         for token_hash in old_tokens:
-            key = item_key(items.token_pk(token_hash), items.TOKEN_SK)
+            key = item_key(items.TOKEN_PREFIX + token_hash, items.TOKEN_SK)
             writes.append({"Delete": {"TableName": self._table, "Key": key}})
         try:
             with store_errors():
@@ -143,7 +143,7 @@ class DynamoBotDirectory:
             raise StoreUnavailableError("the bot was changed by somebody else meanwhile") from None
 
     def _body(self, bot_id: BotId) -> str | None:
-        item = self._get(items.BOT_PK, items.bot_sk(bot_id))
+        item = self._get(items.BOT_PK, items.BOT_PREFIX + bot_id)
         return None if item is None else str(item["body"]["S"])
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:

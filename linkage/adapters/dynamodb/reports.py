@@ -51,8 +51,8 @@ class DynamoReportClaims:
 
 
 def _key(period: ReportPeriod, recipient: str) -> dict[str, Any]:
-    pk = items.report_pk(period.name, iso_utc(period.start), iso_utc(period.end))
+    pk = f"{items.REPORT_PREFIX}{period.name}#{iso_utc(period.start)}#{iso_utc(period.end)}"
     return {
         items.PK: {"S": pk},
-        items.SK: {"S": items.recipient_sk(sha256_hex(recipient.strip().lower()))},
+        items.SK: {"S": items.RECIPIENT_PREFIX + sha256_hex(recipient.strip().lower())},
     }

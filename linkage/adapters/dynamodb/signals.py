@@ -51,7 +51,7 @@ class DynamoSignalStore:
     ) -> PutOutcome:
         """Store a signal under its key unless a living one is there; see ``ports.store.SignalStore``."""
         item = {
-            **item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+            **_signal_key(key),
             **_common("signal", fact, received_at),
             "meaning": {"S": meaning},
             "disposition": {"S": disposition},
@@ -70,13 +70,13 @@ class DynamoSignalStore:
 
     def get_signals(self, keys: Sequence[SignalKey]) -> Mapping[SignalKey, str]:
         """Return the facts of those signals that are there, read consistently."""
-        by_pk = {items.signal_pk(key.bot_id, key.client_order_id): key for key in keys}
+        by_pk = {_signal_pk(key): key for key in keys}
         found = self._batch_get([(pk, items.SIGNAL_SK) for pk in by_pk])
         return {by_pk[item[items.PK]["S"]]: item["body"]["S"] for item in found}
 
     def claim_forward(self, key: SignalKey) -> bool:
         """Tell whether the signal has still to be forwarded."""
-        item = self._get(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK)
+        item = self._get(_signal_pk(key), items.SIGNAL_SK)
         return item is not None and "forwarded_at" not in item
 
     def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
@@ -85,7 +85,7 @@ class DynamoSignalStore:
             with store_errors():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=item_key(items.signal_pk(key.bot_id, key.client_order_id), items.SIGNAL_SK),
+                    Key=_signal_key(key),
                     UpdateExpression="SET forwarded_at = if_not_exists(forwarded_at, :at)",
                     ConditionExpression=f"attribute_exists({items.PK})",
                     ExpressionAttributeValues={":at": {"S": iso_utc(at)}},
@@ -97,7 +97,7 @@ class DynamoSignalStore:
         """Store a snapshot's description, which never expires; False when it was there already."""
         return self._put_if_absent(
             {
-                **item_key(items.snapshot_pk(snapshot_id), f"SNAPSHOT#{config_hash}"),
+                **item_key(items.SNAPSHOT_PREFIX + snapshot_id, items.SNAPSHOT_PREFIX + config_hash),
                 **_common("snapshot", fact, received_at),
             }
         )
@@ -107,7 +107,7 @@ class DynamoSignalStore:
         expires = _epoch(received_at + timedelta(days=items.RUN_TTL_DAYS))
         return self._put_if_absent(
             {
-                **item_key(items.run_pk(run_id), items.RUN_SK),
+                **item_key(items.RUN_PREFIX + run_id, items.RUN_SK),
                 **_common("run", fact, received_at),
                 items.TTL_ATTRIBUTE: {"N": expires},
             }
@@ -241,6 +241,14 @@ class DynamoSwitchboard:
         del item[items.HOUR_INDEX_PK]
         with store_errors():
             self._client.put_item(TableName=self._table, Item=item)
+
+
+def _signal_pk(key: SignalKey) -> str:
+    return f"{items.SIGNAL_PREFIX}{key.bot_id}#{key.client_order_id}"
+
+
+def _signal_key(key: SignalKey) -> dict[str, Any]:
+    return item_key(_signal_pk(key), items.SIGNAL_SK)
 
 
 def _common(kind: str, fact: str, received_at: datetime) -> dict[str, Any]:

@@ -26,13 +26,13 @@ class DynamoStateStore:
 
     def load(self, strategy: str, arm: str) -> tuple[str | None, int]:
         """Return the state and its version; see ``ports.state.StateStore``."""
-        item = self._items.get(items.state_pk(strategy, arm), items.STATE_SK)
+        item = self._items.get(_state_pk(strategy, arm), items.STATE_SK)
         return (None, 0) if item is None else (item.body, item.version)
 
     def save(self, strategy: str, arm: str, *, body: str, version: int, saved_at: datetime) -> None:
         """Replace the state of this version; see ``ports.state.StateStore``."""
         self._items.put(
-            items.state_pk(strategy, arm), items.STATE_SK, "state", body=body, version=version, at=saved_at
+            _state_pk(strategy, arm), items.STATE_SK, "state", body=body, version=version, at=saved_at
         )
 
 
@@ -47,7 +47,7 @@ class DynamoPaperStore:
 
     def __init__(self, table_name: str, account: str, client: Any) -> None:
         self._items = _VersionedItems(table_name, client)
-        self._pk = items.paper_pk(account)
+        self._pk = items.PAPER_PREFIX + account
 
     def add(self, name: str, *, body: str, stored_at: datetime) -> bool:
         """Store an item unless it is there; see ``ports.paper.PaperStore``."""
@@ -123,3 +123,7 @@ class _VersionedItems:
 
 def _item(item: dict[str, Any]) -> PaperItem:
     return PaperItem(item[items.SK]["S"], item["body"]["S"], int(item["version"]["N"]))
+
+
+def _state_pk(strategy: str, arm: str) -> str:
+    return f"{items.STATE_PREFIX}{strategy}#{arm}"

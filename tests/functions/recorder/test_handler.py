@@ -82,7 +82,7 @@ def lines(
     return read
 
 
-def test_a_batch_of_fills_is_recorded_and_nothing_has_to_come_again(
+def test_a_batch_of_fills_is_recorded_and_nothing_is_redelivered(
     ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     ledger.answers = [
@@ -94,8 +94,8 @@ def test_a_batch_of_fills_is_recorded_and_nothing_has_to_come_again(
     written = lines()
     (created,) = [line for line in written if line.get("message") == "STRATEGY_LINK created"]
     assert created["client_order_ids"] == [our_key()]
-    (aside,) = [line for line in written if line.get("message") == "Events quarantined"]
-    assert aside["events"] == 2
+    (quarantined,) = [line for line in written if line.get("message") == "Events quarantined"]
+    assert quarantined["events"] == 2
     assert counted(written) == {"FillsRecorded": 3, "EventsQuarantined": 2, "LinksCreated": 1}
 
 
@@ -119,14 +119,18 @@ def test_the_stream_is_archived_and_its_poison_does_not_stop_it(
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_while_the_ledger_is_away_every_message_comes_again(ledger: FakeLedger, step: int) -> None:
+def test_while_the_ledger_is_unavailable_every_message_is_redelivered(ledger: FakeLedger, step: int) -> None:
     ledger.failures = [None] * step + [LedgerUnavailableError("away")]
     delivered = event("sqs_fills.json")
     failed = handler.record_fills(delivered, None)["batchItemFailures"]
-    assert [item["itemIdentifier"] for item in failed] == [one["messageId"] for one in delivered["Records"]]
+    assert [item["itemIdentifier"] for item in failed] == [
+        record["messageId"] for record in delivered["Records"]
+    ]
 
 
-def test_while_the_ledger_is_away_the_stream_comes_again_from_its_first_record(ledger: FakeLedger) -> None:
+def test_while_the_ledger_is_unavailable_the_stream_is_redelivered_from_its_first_record(
+    ledger: FakeLedger,
+) -> None:
     ledger.failures = [LedgerUnavailableError("away")]
     delivered = event("dynamodb_stream.json")
     failed = handler.archive_signals(delivered, None)["batchItemFailures"]
@@ -146,15 +150,15 @@ class Stumbling(FakeLedger):
         return super().record(facts)
 
 
-def test_the_failures_told_are_exactly_those_that_failed_for_all_outcomes_of_ten(
+def test_the_failures_reported_are_exactly_those_that_failed_for_all_outcomes_of_ten(
     store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logging.disable(logging.CRITICAL)  # five thousand stack traces
     size = 10
     orders = [native_id(number) for number in range(size)]
-    delivered = sqs_event(*(fill(one) for one in orders))
+    delivered = sqs_event(*(fill(order_id) for order_id in orders))
     for outcome in itertools.product((False, True), repeat=size):
-        ledger = Stumbling([one for one, fails in zip(orders, outcome, strict=True) if fails])
+        ledger = Stumbling([order_id for order_id, fails in zip(orders, outcome, strict=True) if fails])
         ports = Ports(ledger, store, FakeSwitchboard(), FrozenClock(NOW))
         monkeypatch.setattr(dependencies, "ports", lambda ports=ports: ports)
         failed = {
@@ -162,11 +166,11 @@ def test_the_failures_told_are_exactly_those_that_failed_for_all_outcomes_of_ten
         }
         assert failed == {f"message-{number}" for number in range(size) if outcome[number]}
         recorded = {json.loads(text)["order_id"] for facts in ledger.recorded for text in facts.fills}
-        assert recorded == {one for one, fails in zip(orders, outcome, strict=True) if not fails}
+        assert recorded == {order_id for order_id, fails in zip(orders, outcome, strict=True) if not fails}
     told("batch outcomes", outcomes=2**size)
 
 
-def test_a_stream_record_that_brings_out_a_defect_is_put_aside(
+def test_a_stream_record_that_brings_out_a_defect_is_quarantined(
     store: FakeSignalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = Stumbling([our_key()])
@@ -178,7 +182,7 @@ def test_a_stream_record_that_brings_out_a_defect_is_put_aside(
     assert sum("unexpected KeyError" in reason for reason in reasons) == 2
 
 
-def test_a_sweep_tells_how_old_the_oldest_unarchived_item_was(
+def test_a_sweep_reports_how_old_the_oldest_unarchived_item_was(
     ledger: FakeLedger, store: FakeSignalStore, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     key, stored = signal(our_key())

@@ -38,7 +38,7 @@ class World:
     def ports(self) -> Ports:
         return Ports(self.ledger, self.store, self.switchboard, self.clock)
 
-    def keep(self, key: SignalKey, body: str) -> None:
+    def store_signal(self, key: SignalKey, body: str) -> None:
         self.store.put_signal(key, fact=body, meaning="m", disposition="sent", received_at=NOW)
 
 
@@ -94,7 +94,7 @@ def test_a_signal_that_the_ledger_lacks_is_read_from_the_hot_store_archived_and_
     world: World,
 ) -> None:
     key, stored = signal(our_key())
-    world.keep(key, stored.fact_text())
+    world.store_signal(key, stored.fact_text())
     world.ledger.answers = [Resolved(missing=[missing(key)]), Resolved(made=[link()])]
     outcome = service.record_fills([message(fill(ORDER))], world.ports)
     assert list(world.ledger.recorded[1].signals) == [stored.fact_text()]
@@ -115,7 +115,7 @@ def test_a_signal_that_is_nowhere_is_told_and_asked_for_once(world: World) -> No
 def test_only_the_signals_that_are_still_missing_are_told(world: World) -> None:
     there, stored = signal(our_key(1))
     nowhere, _ = signal(our_key(2))
-    world.keep(there, stored.fact_text())
+    world.store_signal(there, stored.fact_text())
     world.ledger.answers = [Resolved(missing=[missing(there), missing(nowhere, OrderId(native_id(2)))])]
     assert service.record_fills([message(fill(ORDER))], world.ports).missing == (nowhere.client_order_id,)
 
@@ -209,8 +209,8 @@ def test_turning_linking_off_resolves_nothing(world: World) -> None:
 
 def test_a_sweep_archives_what_the_stream_missed_and_tells_how_old_it_is(world: World) -> None:
     world.ledger.touched = Touched()
-    world.keep(signal(our_key(1))[0], '{"s":1}')
-    world.keep(signal(our_key(2))[0], '{"s":2}')
+    world.store_signal(signal(our_key(1))[0], '{"s":1}')
+    world.store_signal(signal(our_key(2))[0], '{"s":2}')
     world.ledger.archived = {'{"s":1}'}
     world.clock.advance(timedelta(minutes=10))
     swept = archive.sweep(26, world.ports)
@@ -282,7 +282,7 @@ def test_a_batch_publishes_no_zeros_and_only_the_queue_counts_fills(world: World
 
 def test_bot_ids_are_part_of_what_is_asked_for(world: World) -> None:
     ours, other = (SignalKey(BotId(bot), ClientOrderId("entry-1")) for bot in ("grid1", "grid2"))
-    world.keep(other, '{"s":1}')
+    world.store_signal(other, '{"s":1}')
     world.ledger.answers = [Resolved(missing=[MissingSignal(ORDER, ClientOrderId("entry-1"), (ours, other))])]
     service.record_fills([message(fill(ORDER))], world.ports)
     assert list(world.ledger.recorded[1].signals) == ['{"s":1}']

@@ -105,7 +105,7 @@ def test_an_event_without_a_time_is_refused(world: World, event: dict[str, Any])
         run_strategy(event, None)
 
 
-def test_the_collaborators_are_built_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dependencies_are_built_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**ENVIRONMENT, "REPLAY": "true"}.items():
         monkeypatch.setenv(f"LINKAGE_{name}", value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

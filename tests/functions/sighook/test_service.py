@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from functions.sighook.service import Completed, Deployment, NotRun, Ports, run
+from functions.sighook.runs import Completed, Deployment, NotRun
+from functions.sighook.service import Ports, run
 from linkage.domain.errors import DeliveryError
 from linkage.domain.keys import is_ours
 from linkage.ports.market import Candles

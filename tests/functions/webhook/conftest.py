@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass
-class Door:
+class WebhookApi:
     """The deployed function, as far as a caller can tell."""
 
     clock: FrozenClock = field(default_factory=FrozenClock)
@@ -106,15 +106,15 @@ class Door:
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Door]:
+def api(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[WebhookApi]:
     """The webhook, with an empty store and no bots; ``capsys`` reads what it logs."""
-    door = Door()
+    api = WebhookApi()
     settings = WebhookSettings(stage="test", table_name="t", fills_queue_url="q", secret_id="s")
     reset()
     # A new logger writes to the standard output of this test, not to that of the first one.
     logging.Logger.manager.loggerDict.pop(dependencies.SERVICE, None)
-    ports = door.ports()
+    ports = api.ports()
     monkeypatch.setattr(dependencies, "settings", lambda: settings)
     monkeypatch.setattr(dependencies, "ports", lambda: ports)
-    yield door
+    yield api
     reset()

@@ -1,4 +1,4 @@
-"""Signals at the door: stored once, under the bot of their credential, before anybody may act on them."""
+"""Signals at the HTTP API: stored once, under the bot of their credential, before anybody may act on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
 from linkage.domain.snapshots import make_snapshot
-from tests.functions.webhook.conftest import Door
+from tests.functions.webhook.conftest import WebhookApi
 from tests.support.counts import counted
 from tests.support.events import our_key
 
@@ -28,17 +28,17 @@ SIGNAL: dict[str, Any] = {
 OURS = {**SIGNAL, "client_order_id": our_key(1), "account": "paper", "venue": "paper"}
 
 
-def _fact(door: Door, bot: str, key: str) -> dict[str, Any]:
+def _fact(api: WebhookApi, bot: str, key: str) -> dict[str, Any]:
     place = SignalKey(BotId(bot), ClientOrderId(key))
-    fact: dict[str, Any] = json.loads(door.store.get_signals([place])[place])
+    fact: dict[str, Any] = json.loads(api.store.get_signals([place])[place])
     return fact
 
 
-def test_a_signed_signal_with_a_key_of_ours_is_stored_under_our_bot(door: Door) -> None:
-    answer = door.post_signed("/v1/signals", OURS)
+def test_a_signed_signal_with_a_key_of_ours_is_stored_under_our_bot(api: WebhookApi) -> None:
+    answer = api.post_signed("/v1/signals", OURS)
     assert answer.status == 200
     assert answer.document["outcome"] == "stored"
-    fact = _fact(door, FIRST_PARTY_BOT, our_key(1))
+    fact = _fact(api, FIRST_PARTY_BOT, our_key(1))
     assert fact["key_is_ours"] is True
     assert (fact["symbol"], fact["buy_score"], fact["price"], fact["notional"]) == (
         "BTC-USD", "5.5", "43000.1", "20"
@@ -46,88 +46,88 @@ def test_a_signed_signal_with_a_key_of_ours_is_stored_under_our_bot(door: Door) 
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/v1/signals", "/v1/signals/"])
-def test_both_paths_mean_the_same(door: Door, path: str) -> None:
-    assert door.post_signed(path, OURS).status == 200
+def test_both_paths_mean_the_same(api: WebhookApi, path: str) -> None:
+    assert api.post_signed(path, OURS).status == 200
 
 
-def test_scenario_05_the_same_post_again_is_a_repeat_with_the_same_answer(door: Door) -> None:
-    door.post_signed("/v1/signals", OURS)
+def test_scenario_05_the_same_post_again_is_a_repeat_with_the_same_answer(api: WebhookApi) -> None:
+    api.post_signed("/v1/signals", OURS)
     for attempt in range(5):
-        answer = door.post_signed("/v1/signals", OURS, message_id=f"retry_{attempt}")
+        answer = api.post_signed("/v1/signals", OURS, message_id=f"retry_{attempt}")
         assert (answer.status, answer.document["outcome"]) == (200, "repeated")
-    assert len(door.store) == 1
+    assert len(api.store) == 1
 
 
-def test_another_spelling_of_the_same_meaning_is_a_repeat(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
-    door.post("/v1/signals", SIGNAL, token)
+def test_another_spelling_of_the_same_meaning_is_a_repeat(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
+    api.post("/v1/signals", SIGNAL, token)
     same = {**SIGNAL, "symbol": "BTC-USD", "price": 43000.1, "notional": "20.00", "note": "again"}
     same["signalled_at"] = "2026-11-22T18:59:00+01:00"
-    assert door.post("/v1/signals", same, token).document["outcome"] == "repeated"
+    assert api.post("/v1/signals", same, token).document["outcome"] == "repeated"
 
 
 @pytest.mark.parametrize(
     "change", [{"side": "sell"}, {"symbol": "ETH-USD"}, {"price": "43000.11"}, {"buy_score": None}], ids=repr
 )
-def test_the_same_key_with_another_meaning_is_409(door: Door, change: dict[str, Any]) -> None:
-    token = door.bots.register(bot_id="grid")
-    door.post("/v1/signals", SIGNAL, token)
-    before = _fact(door, "grid", "entry-1")
-    assert door.post("/v1/signals", {**SIGNAL, **change}, token).refusal == (409, "client_order_id")
-    assert _fact(door, "grid", "entry-1") == before
+def test_the_same_key_with_another_meaning_is_409(api: WebhookApi, change: dict[str, Any]) -> None:
+    token = api.bots.register(bot_id="grid")
+    api.post("/v1/signals", SIGNAL, token)
+    before = _fact(api, "grid", "entry-1")
+    assert api.post("/v1/signals", {**SIGNAL, **change}, token).refusal == (409, "client_order_id")
+    assert _fact(api, "grid", "entry-1") == before
 
 
-def test_scenario_27_two_bots_may_use_the_same_key(door: Door) -> None:
-    first, second = door.bots.register(bot_id="grid"), door.bots.register(bot_id="dca")
-    door.post("/v1/signals", SIGNAL, first)
-    assert door.post("/v1/signals", {**SIGNAL, "side": "sell"}, second).document["outcome"] == "stored"
-    assert (_fact(door, "grid", "entry-1")["side"], _fact(door, "dca", "entry-1")["side"]) == ("buy", "sell")
+def test_scenario_27_two_bots_may_use_the_same_key(api: WebhookApi) -> None:
+    first, second = api.bots.register(bot_id="grid"), api.bots.register(bot_id="dca")
+    api.post("/v1/signals", SIGNAL, first)
+    assert api.post("/v1/signals", {**SIGNAL, "side": "sell"}, second).document["outcome"] == "stored"
+    assert (_fact(api, "grid", "entry-1")["side"], _fact(api, "dca", "entry-1")["side"]) == ("buy", "sell")
 
 
-def test_a_key_of_our_own_form_is_taken_on_the_signed_route_only(door: Door) -> None:
-    token = door.bots.register(bot_id="grid", account="paper", venue="paper")
-    assert door.post("/v1/signals", OURS, token).refusal == (403, "client_order_id")
+def test_a_key_of_our_own_form_is_taken_on_the_signed_route_only(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid", account="paper", venue="paper")
+    assert api.post("/v1/signals", OURS, token).refusal == (403, "client_order_id")
     upper = {**OURS, "client_order_id": our_key(1).upper()}
-    assert door.post("/v1/signals", upper, token).refusal == (403, "client_order_id")
-    assert len(door.store) == 0
+    assert api.post("/v1/signals", upper, token).refusal == (403, "client_order_id")
+    assert len(api.store) == 0
 
 
 @pytest.mark.parametrize("field", ["bot_id", "venue", "account"])
-def test_a_bot_cannot_speak_for_another(door: Door, field: str) -> None:
-    token = door.bots.register(bot_id="grid")
-    assert door.post("/v1/signals", {**SIGNAL, field: "other"}, token).refusal == (403, field)
+def test_a_bot_cannot_speak_for_another(api: WebhookApi, field: str) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.post("/v1/signals", {**SIGNAL, field: "other"}, token).refusal == (403, field)
 
 
-def test_without_a_key_one_is_made_from_the_evidence_and_a_retry_has_the_same(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
+def test_without_a_key_one_is_made_from_the_evidence_and_a_retry_has_the_same(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
     keyless = {name: value for name, value in SIGNAL.items() if name != "client_order_id"}
-    first = door.post("/v1/signals", keyless, token).document
-    again = door.post("/v1/signals", {**keyless, "symbol": "BTC-USD"}, token).document
+    first = api.post("/v1/signals", keyless, token).document
+    again = api.post("/v1/signals", {**keyless, "symbol": "BTC-USD"}, token).document
     assert again == {**first, "outcome": "repeated"}
     assert len(first["client_order_id"]) == 32
-    assert _fact(door, "grid", first["client_order_id"])["snapshot_id"] == SIGNAL["snapshot_id"]
+    assert _fact(api, "grid", first["client_order_id"])["snapshot_id"] == SIGNAL["snapshot_id"]
 
 
-def test_parameters_inside_a_signal_describe_its_snapshot(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
+def test_parameters_inside_a_signal_describe_its_snapshot(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
     parameters = {"strategy": "breakout", "rsi_period": 14, "weights": {"rsi": 1.50}}
     snapshot = make_snapshot(parameters)
     body = {**SIGNAL, "snapshot": parameters}
     del body["snapshot_id"]
-    answer = door.post("/v1/signals", body, token)
+    answer = api.post("/v1/signals", body, token)
     assert answer.document["snapshot_id"] == str(snapshot.snapshot_id)
-    (item,) = [item for item in door.store.recent(["2026-11-22T18"]) if item.kind == "snapshot"]
+    (item,) = [item for item in api.store.recent(["2026-11-22T18"]) if item.kind == "snapshot"]
     described = json.loads(item.body)
     assert described["config_hash"] == snapshot.config_hash
     assert described["parameters"] == {"strategy": "breakout", "rsi_period": "14", "weights": {"rsi": "1.5"}}
-    assert _fact(door, "grid", "entry-1")["snapshot_id"] == str(snapshot.snapshot_id)
+    assert _fact(api, "grid", "entry-1")["snapshot_id"] == str(snapshot.snapshot_id)
 
 
-def test_a_snapshot_beside_an_id_that_is_not_its_own_is_refused(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
+def test_a_snapshot_beside_an_id_that_is_not_its_own_is_refused(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
     body = {**SIGNAL, "snapshot": {"rsi_period": 14}}
-    assert door.post("/v1/signals", body, token).refusal == (422, "snapshot_id")
-    assert len(door.store) == 0
+    assert api.post("/v1/signals", body, token).refusal == (422, "snapshot_id")
+    assert len(api.store) == 0
 
 
 @pytest.mark.parametrize(
@@ -154,51 +154,51 @@ def test_a_snapshot_beside_an_id_that_is_not_its_own_is_refused(door: Door) -> N
     ids=repr,
 )
 def test_what_cannot_be_understood_is_422_and_names_the_field(
-    door: Door, change: dict[str, Any], field: str
+    api: WebhookApi, change: dict[str, Any], field: str
 ) -> None:
-    token = door.bots.register(bot_id="grid")
-    assert door.post("/v1/signals", {**SIGNAL, **change}, token).refusal == (422, field)
-    assert len(door.store) == 0
+    token = api.bots.register(bot_id="grid")
+    assert api.post("/v1/signals", {**SIGNAL, **change}, token).refusal == (422, field)
+    assert len(api.store) == 0
 
 
-def test_a_bot_with_a_time_zone_may_leave_it_out(door: Door) -> None:
-    token = door.bots.register(bot_id="grid", time_zone="Europe/Berlin")
-    assert door.post("/v1/signals", {**SIGNAL, "signalled_at": "2026-11-22T18:59:00"}, token).status == 200
-    assert _fact(door, "grid", "entry-1")["signalled_at"] == "2026-11-22T17:59:00Z"
+def test_a_bot_with_a_time_zone_may_leave_it_out(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid", time_zone="Europe/Berlin")
+    assert api.post("/v1/signals", {**SIGNAL, "signalled_at": "2026-11-22T18:59:00"}, token).status == 200
+    assert _fact(api, "grid", "entry-1")["signalled_at"] == "2026-11-22T17:59:00Z"
 
 
-def test_venue_and_account_come_from_the_registration(door: Door) -> None:
-    door.post("/v1/signals", SIGNAL, door.bots.register(bot_id="grid", venue="kraken", account="two"))
-    fact = _fact(door, "grid", "entry-1")
+def test_venue_and_account_come_from_the_registration(api: WebhookApi) -> None:
+    api.post("/v1/signals", SIGNAL, api.bots.register(bot_id="grid", venue="kraken", account="two"))
+    fact = _fact(api, "grid", "entry-1")
     assert (fact["venue"], fact["account"]) == ("kraken", "two")
 
 
-def test_fields_that_nobody_knows_are_kept(door: Door) -> None:
-    door.post("/v1/signals", {**SIGNAL, "mood": "good"}, door.bots.register(bot_id="grid"))
-    assert _fact(door, "grid", "entry-1")["extra"] == {"mood": "good"}
+def test_fields_that_nobody_knows_are_kept(api: WebhookApi) -> None:
+    api.post("/v1/signals", {**SIGNAL, "mood": "good"}, api.bots.register(bot_id="grid"))
+    assert _fact(api, "grid", "entry-1")["extra"] == {"mood": "good"}
 
 
 def test_a_symbol_that_nobody_knows_is_stored_as_it_came(
-    door: Door, capsys: pytest.CaptureFixture[str]
+    api: WebhookApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = door.post("/v1/signals", {**SIGNAL, "symbol": "PF_XBTUSD"}, door.bots.register(bot_id="grid"))
+    answer = api.post("/v1/signals", {**SIGNAL, "symbol": "PF_XBTUSD"}, api.bots.register(bot_id="grid"))
     assert answer.document["symbol"] == "PF_XBTUSD"
     assert '"symbol_known":false' in capsys.readouterr().out
 
 
-def test_while_the_store_is_away_the_sender_is_told_to_try_again(door: Door) -> None:
-    token = door.bots.register(bot_id="grid", forward_url="http://receiver.example/webhook")
-    door.store.available = False
-    answer = door.post("/v1/signals", SIGNAL, token)
+def test_while_the_store_is_away_the_sender_is_told_to_try_again(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid", forward_url="http://receiver.example/webhook")
+    api.store.available = False
+    answer = api.post("/v1/signals", SIGNAL, token)
     assert answer.refusal == (503, None)
     assert answer.headers["retry-after"] == "5"
-    assert len(door.forwarder) == 0
+    assert len(api.forwarder) == 0
 
 
 def test_a_stored_signal_is_one_log_line_and_one_metric(
-    door: Door, capsys: pytest.CaptureFixture[str]
+    api: WebhookApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    door.post_signed("/v1/signals", OURS)
+    api.post_signed("/v1/signals", OURS)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (stored,) = [line for line in lines if line.get("message") == "STRATEGY_CACHE stored"]
     wanted = {

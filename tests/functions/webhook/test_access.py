@@ -1,4 +1,4 @@
-"""Who gets in, and what everybody else is told: problem documents, the same one for every bad credential."""
+"""Who gets in, and what everybody else gets: problem documents, the same one for every bad credential."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from linkage.domain.errors import (
 )
 from linkage.domain.tokens import make_token
 from linkage.domain.webhook_signature import sign
-from tests.functions.webhook.conftest import Answer, Door
+from tests.functions.webhook.conftest import Answer, WebhookApi
 from tests.functions.webhook.test_signals import OURS, SIGNAL
 
 
-def _signed(door: Door, **changes: str) -> dict[str, str]:
-    stamp = int(door.clock.now().timestamp())
+def _signed(api: WebhookApi, **changes: str) -> dict[str, str]:
+    stamp = int(api.clock.now().timestamp())
     body = json.dumps(OURS).encode()
     headers = {
         "webhook-id": "msg_1",
@@ -37,56 +37,56 @@ def _signed(door: Door, **changes: str) -> dict[str, str]:
     return {**headers, **changes}
 
 
-def _post_ours(door: Door, headers: dict[str, str]) -> Answer:
-    return door.call("/v1/signals", json.dumps(OURS).encode(), headers)
+def _post_ours(api: WebhookApi, headers: dict[str, str]) -> Answer:
+    return api.call("/v1/signals", json.dumps(OURS).encode(), headers)
 
 
-def test_every_bad_credential_gets_one_identical_401(door: Door) -> None:
-    door.bots.register(bot_id="grid")
+def test_every_bad_credential_gets_one_identical_401(api: WebhookApi) -> None:
+    api.bots.register(bot_id="grid")
     refused = [
-        door.call("/v1/signals", b"{}"),
-        door.post("/v1/signals", SIGNAL, ""),
-        door.post("/v1/signals", SIGNAL, "short"),
-        door.post("/v1/signals", SIGNAL, make_token()),
-        door.call("/v1/signals", b"{}", {"authorization": "Basic Z3JpZDpncmlk"}),
-        _post_ours(door, _signed(door, **{"webhook-signature": "v1,AAAA"})),
-        _post_ours(door, _signed(door, **{"webhook-signature": ""})),
-        _post_ours(door, _signed(door, **{"webhook-id": "msg_2"})),
-        _post_ours(door, _signed(door, **{"webhook-timestamp": "1"})),
-        door.call("/v1/signals", b"not json either", _signed(door)),
-        door.call("/v1/signals", b"{}", {"webhook-signature": "v1,AAAA"}),
+        api.call("/v1/signals", b"{}"),
+        api.post("/v1/signals", SIGNAL, ""),
+        api.post("/v1/signals", SIGNAL, "short"),
+        api.post("/v1/signals", SIGNAL, make_token()),
+        api.call("/v1/signals", b"{}", {"authorization": "Basic Z3JpZDpncmlk"}),
+        _post_ours(api, _signed(api, **{"webhook-signature": "v1,AAAA"})),
+        _post_ours(api, _signed(api, **{"webhook-signature": ""})),
+        _post_ours(api, _signed(api, **{"webhook-id": "msg_2"})),
+        _post_ours(api, _signed(api, **{"webhook-timestamp": "1"})),
+        api.call("/v1/signals", b"not json either", _signed(api)),
+        api.call("/v1/signals", b"{}", {"webhook-signature": "v1,AAAA"}),
     ]
     assert {answer.refusal for answer in refused} == {(401, "authorization")}
     assert len({answer.text for answer in refused}) == 1
     assert {answer.headers["www-authenticate"] for answer in refused} == {"Bearer"}
-    assert len(door.store) == 0
+    assert len(api.store) == 0
 
 
-def test_a_removed_bots_token_does_not_hold(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
-    door.bots.records.clear()
-    assert door.post("/v1/signals", SIGNAL, token).status == 401
+def test_a_removed_bots_token_does_not_hold(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
+    api.bots.records.clear()
+    assert api.post("/v1/signals", SIGNAL, token).status == 401
 
 
-def test_the_scheme_of_a_bearer_token_has_no_case(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
+def test_the_scheme_of_a_bearer_token_has_no_case(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
     body = json.dumps(SIGNAL).encode()
-    assert door.call("/v1/signals", body, {"Authorization": f"bearer {token}"}).status == 200
+    assert api.call("/v1/signals", body, {"Authorization": f"bearer {token}"}).status == 200
 
 
-def test_an_unknown_signature_makes_the_keys_be_read_again(door: Door) -> None:
-    door.keys.keys, door.keys.next_keys = (b"o" * 48,), (b"k" * 48, b"o" * 48)
-    assert _post_ours(door, _signed(door)).status == 200
-    assert door.keys.refreshed == 1
+def test_an_unknown_signature_makes_the_keys_be_read_again(api: WebhookApi) -> None:
+    api.keys.keys, api.keys.next_keys = (b"o" * 48,), (b"k" * 48, b"o" * 48)
+    assert _post_ours(api, _signed(api)).status == 200
+    assert api.keys.refreshed == 1
 
 
-def test_a_malformed_header_does_not_make_the_keys_be_read_again(door: Door) -> None:
-    _post_ours(door, _signed(door, **{"webhook-id": "a.b"}))
-    assert door.keys.refreshed == 0
+def test_a_malformed_header_does_not_make_the_keys_be_read_again(api: WebhookApi) -> None:
+    _post_ours(api, _signed(api, **{"webhook-id": "a.b"}))
+    assert api.keys.refreshed == 0
 
 
-def test_a_body_in_base64_is_verified_as_the_bytes_that_it_was(door: Door) -> None:
-    answer = door.call("/v1/signals", json.dumps(OURS).encode(), _signed(door), encoded=True)
+def test_a_body_in_base64_is_verified_as_the_bytes_that_it_was(api: WebhookApi) -> None:
+    answer = api.call("/v1/signals", json.dumps(OURS).encode(), _signed(api), encoded=True)
     assert answer.status == 200
 
 
@@ -98,8 +98,8 @@ def test_a_body_in_base64_is_verified_as_the_bytes_that_it_was(door: Door) -> No
         ("/v1/fills/generic", 257, 413),
     ],
 )  # fmt: skip
-def test_size_is_checked_before_anything_else(door: Door, path: str, kib: int, status: int) -> None:
-    answer = door.call(path, b"x" * (kib * 1024))
+def test_size_is_checked_before_anything_else(api: WebhookApi, path: str, kib: int, status: int) -> None:
+    answer = api.call(path, b"x" * (kib * 1024))
     assert answer.refusal == (status, "body" if status == 413 else "authorization")
 
 
@@ -113,36 +113,36 @@ def test_size_is_checked_before_anything_else(door: Door, path: str, kib: int, s
         "",
     ],
 )
-def test_json_may_come_under_the_names_that_its_senders_give_it(door: Door, content_type: str) -> None:
-    token = door.bots.register(bot_id="grid")
-    assert door.post("/v1/signals", SIGNAL, token, **{"content-type": content_type}).status == 200
+def test_json_may_come_under_the_names_that_its_senders_give_it(api: WebhookApi, content_type: str) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.post("/v1/signals", SIGNAL, token, **{"content-type": content_type}).status == 200
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "application/xml", "image/png"])
-def test_what_says_that_it_is_no_json_is_415(door: Door, content_type: str) -> None:
-    token = door.bots.register(bot_id="grid")
-    answer = door.post("/v1/signals", SIGNAL, token, **{"content-type": content_type})
+def test_what_says_that_it_is_no_json_is_415(api: WebhookApi, content_type: str) -> None:
+    token = api.bots.register(bot_id="grid")
+    answer = api.post("/v1/signals", SIGNAL, token, **{"content-type": content_type})
     assert answer.refusal == (415, "content-type")
 
 
-def test_a_compressed_body_is_415(door: Door) -> None:
-    token = door.bots.register(bot_id="grid")
-    answer = door.post("/v1/signals", SIGNAL, token, **{"content-encoding": "gzip"})
+def test_a_compressed_body_is_415(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
+    answer = api.post("/v1/signals", SIGNAL, token, **{"content-encoding": "gzip"})
     assert answer.refusal == (415, "content-encoding")
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"a":NaN}', b'{"a":1,"a":2}', b"[" * 50_000], ids=lambda b: repr(b[:9])
 )
-def test_what_is_no_json_is_400(door: Door, body: bytes) -> None:
-    token = door.bots.register(bot_id="grid")
-    assert door.call("/v1/signals", body, {"authorization": f"Bearer {token}"}).refusal == (400, "body")
+def test_what_is_no_json_is_400(api: WebhookApi, body: bytes) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.call("/v1/signals", body, {"authorization": f"Bearer {token}"}).refusal == (400, "body")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'"text"'])
-def test_a_signal_that_is_no_object_is_422(door: Door, body: bytes) -> None:
-    token = door.bots.register(bot_id="grid")
-    assert door.call("/v1/signals", body, {"authorization": f"Bearer {token}"}).refusal == (422, "body")
+def test_a_signal_that_is_no_object_is_422(api: WebhookApi, body: bytes) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.call("/v1/signals", body, {"authorization": f"Bearer {token}"}).refusal == (422, "body")
 
 
 @pytest.mark.parametrize(
@@ -156,21 +156,23 @@ def test_a_signal_that_is_no_object_is_422(door: Door, body: bytes) -> None:
     ],
 )
 def test_paths_and_methods_that_are_not_there(
-    door: Door, method: str, path: str, refusal: tuple[int, str]
+    api: WebhookApi, method: str, path: str, refusal: tuple[int, str]
 ) -> None:
-    answer = door.call(path, b"{}", method=method)
+    answer = api.call(path, b"{}", method=method)
     assert answer.refusal == refusal
     assert ("allow" in answer.headers) == (refusal[0] == 405)
 
 
-def test_health_says_stage_and_version_and_asks_nobody(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dependencies, "ports", lambda: pytest.fail("health touched a collaborator"))
-    answer = door.call("/health", method="GET")
+def test_health_says_stage_and_version_and_asks_nobody(
+    api: WebhookApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "ports", lambda: pytest.fail("health touched a dependency"))
+    answer = api.call("/health", method="GET")
     assert answer.status == 200
     assert set(answer.document) == {"status", "stage", "version"}
 
 
-def test_a_stage_in_the_path_is_not_part_of_it(door: Door) -> None:
+def test_a_stage_in_the_path_is_not_part_of_it(api: WebhookApi) -> None:
     event: dict[str, Any] = {
         "rawPath": "/dev/health",
         "requestContext": {"stage": "dev", "http": {"method": "GET"}},
@@ -179,13 +181,13 @@ def test_a_stage_in_the_path_is_not_part_of_it(door: Door) -> None:
 
 
 def test_a_defect_of_ours_is_a_problem_document_that_says_nothing(
-    door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    api: WebhookApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("canary-body")
 
     monkeypatch.setattr(service, "identify", fail)
-    answer = door.post("/v1/signals", SIGNAL, "any")
+    answer = api.post("/v1/signals", SIGNAL, "any")
     assert answer.refusal == (500, None)
     printed = capsys.readouterr().out
     assert '"error_type":"RuntimeError"' in printed
@@ -211,19 +213,19 @@ def test_each_error_has_its_status_and_no_internal_word(error: Exception, status
 
 
 def test_no_token_signature_or_body_is_in_any_log_line(
-    door: Door, capsys: pytest.CaptureFixture[str]
+    api: WebhookApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     canary = "canary-in-the-body"
-    token = door.bots.register(bot_id="grid")
+    token = api.bots.register(bot_id="grid")
     for body in (
         {**SIGNAL, "note": canary},
         {**SIGNAL, "side": canary},
         {**SIGNAL, "signalled_at": canary},
         {**SIGNAL, "price": canary},
     ):
-        door.post("/v1/signals", body, token)
-    door.post("/v1/signals", SIGNAL, make_token())
-    _post_ours(door, _signed(door))
+        api.post("/v1/signals", body, token)
+    api.post("/v1/signals", SIGNAL, make_token())
+    _post_ours(api, _signed(api))
     printed = capsys.readouterr().out
     assert printed.count("\n") > 6
     assert canary not in printed
@@ -243,10 +245,10 @@ _DOCUMENTS = st.dictionaries(st.sampled_from([*SIGNAL, "snapshot", "order_id", "
     st.booleans(),
 )
 def test_no_request_of_a_known_bot_is_ever_a_defect(
-    door: Door, path: str, document: Any, bottrader: bool
+    api: WebhookApi, path: str, document: Any, bottrader: bool
 ) -> None:
-    token = door.bots.register(bot_id="fuzz", source="bottrader" if bottrader else "generic")
-    answer = door.post(path, document, token)
+    token = api.bots.register(bot_id="fuzz", source="bottrader" if bottrader else "generic")
+    answer = api.post(path, document, token)
     assert answer.status in (200, 202, 400, 403, 404, 409, 422)
 
 
@@ -257,5 +259,5 @@ def test_no_request_of_a_known_bot_is_ever_a_defect(
         st.none() | st.booleans() | _TEXTS,
     )
 )
-def test_even_an_event_that_is_none_gets_a_reply(door: Door, event: dict[str, Any]) -> None:
+def test_even_an_event_that_is_none_gets_a_reply(api: WebhookApi, event: dict[str, Any]) -> None:
     assert receive(event, None)["statusCode"] in (400, 401, 404, 405, 415, 500)
