@@ -19,9 +19,9 @@ from cli.output import print_json, print_table, say
 from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.contracts.signals import BotRecord
 from linkage.contracts.validation import invalid_input
+from linkage.domain.canonical import parse_utc
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId
-from linkage.domain.times import parse_utc
 from linkage.domain.tokens import hash_token, make_token
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

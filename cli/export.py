@@ -19,8 +19,7 @@ from cli.csv_file import write_csv
 from cli.output import say
 from cli.parquet import write_parquet
 from cli.period import FromOption, UntilOption, utc
-from linkage.domain.canonical import canonical
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import canonical, iso_utc
 
 Kind = Literal["number", "text", "time", "flag"]
 Columns = Mapping[str, Kind]

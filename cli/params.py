@@ -18,10 +18,10 @@ from functions.sighook.settings import REFERENCE_STRATEGY
 from linkage.adapters.aws.ssm_parameters import SsmParameters
 from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.contracts.state import RunState
+from linkage.domain.canonical import iso_utc
 from linkage.domain.changes import changes_between
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
-from linkage.domain.times import iso_utc
 from linkage.domain.universe import parse_universe
 from linkage.strategy.arms import Arm, default_arms, parse_arms
 from linkage.strategy.fields import describe_fields, values_by_path

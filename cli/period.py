@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.cloud import CommandError
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 
 HoursOption = Annotated[float | None, typer.Option("--hours", help="The last so many hours.")]
 FromOption = Annotated[

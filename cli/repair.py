@@ -12,7 +12,7 @@ import typer
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage.adapters.aws.sqs_events import SqsDeadLetters, queue_depth
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 
 PART_SECONDS = 320
 """Longer than a part of relinking may take."""

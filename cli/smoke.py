@@ -19,8 +19,8 @@ from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage import __version__
 from linkage.adapters.aws.sqs_events import queue_depth
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import LinkageError
-from linkage.domain.times import iso_utc
 from linkage.runtime.settings import variable_name
 
 State = Literal["OK", "FAIL", "not here"]

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from demo.api import Api, Reply
 from demo.market import PreparedMarket
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 
 BOT = "neighbour"
 VENUE = "coinbase"

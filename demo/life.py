@@ -17,7 +17,7 @@ from demo import foreign as other
 from demo.foreign import ForeignTrade
 from demo.market import PreparedMarket
 from linkage.contracts.events import MAX_EVENTS_PER_MESSAGE, SCHEMA
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 from linkage.ports.queue import EventQueue
 from linkage.strategy.decisions import Decision
 

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import InvalidInputError
-from linkage.domain.times import iso_utc, parse_utc
 
 BAR = timedelta(minutes=5)
 WARM_UP_BARS = 320

@@ -18,8 +18,8 @@ from demo.stage import Stage
 from demo.truth import Notebook, StoredLink, compare, recompute_links
 from functions.report.rendering.pictures import beside, images_of
 from linkage.adapters.markets.files import FileMarket
+from linkage.domain.canonical import iso_utc
 from linkage.domain.ids import FIRST_PARTY_BOT
-from linkage.domain.times import iso_utc
 
 LINKS = """
 SELECT link.order_id, link.bot_id, link.client_order_id AS signal_key, link.snapshot_id, link.method,

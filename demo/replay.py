@@ -14,7 +14,7 @@ from demo import foreign
 from demo.life import Deliveries
 from demo.plan import Plan
 from demo.stage import DemoError, Stage
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 from strategies.matrix.strategy import MATRIX
 
 QUIET_SECONDS = 90.0

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
 
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.keys import normalise_key
-from linkage.domain.times import iso_utc, parse_utc
 from linkage.ports.market import MarketData
 from strategies.matrix.strategy import MATRIX
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from functions.broker import dependencies, service
+from linkage.domain.canonical import parse_utc
 from linkage.domain.errors import InvalidInputError
-from linkage.domain.times import parse_utc
 
 
 def take_signals(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

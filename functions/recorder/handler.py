@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from functions.recorder import archive, dependencies, maintenance, repair, service
 from functions.recorder.archive import StreamRecord
 from functions.recorder.service import Message, Outcome
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import LedgerUnavailableError
-from linkage.domain.times import iso_utc, parse_utc
 from linkage.runtime.observability import emit_counts
 
 Event = Mapping[str, Any]

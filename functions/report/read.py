@@ -10,9 +10,9 @@ from typing import Any
 from functions.report.settings import ReadLedgerSettings
 from linkage.adapters.postgres.connection import LedgerConnection
 from linkage.adapters.postgres.read.reader import PostgresLedgerReader
+from linkage.domain.canonical import parse_utc
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
-from linkage.domain.times import parse_utc
 from linkage.runtime.observability import make_logger
 
 SERVICE = "read_ledger"

@@ -7,8 +7,8 @@ from typing import Any
 
 from functions.sighook import dependencies, service
 from functions.sighook.runs import ArmRun, Completed, NotRun
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import InvalidInputError, RefusedError
-from linkage.domain.times import iso_utc, parse_utc
 from linkage.runtime.observability import emit_counts
 
 

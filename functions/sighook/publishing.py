@@ -9,12 +9,11 @@ from datetime import datetime
 
 from functions.sighook.runs import Completed, Deployment, Posted
 from linkage.contracts.signals import RunRecord, Signal, SnapshotDescription
-from linkage.domain.canonical import canonical
+from linkage.domain.canonical import canonical, iso_utc
 from linkage.domain.errors import DeliveryError, LinkageError, RefusedError
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, ClientOrderId
 from linkage.domain.snapshots import Snapshot
-from linkage.domain.times import iso_utc
 from linkage.ports.clock import Clock
 from linkage.ports.sink import SignalSink
 from linkage.ports.store import SignalStore

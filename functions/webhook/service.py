@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from linkage.contracts.messages import pack_messages
 from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
 from linkage.contracts.validation import invalid_input
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import (
     DeliveryError,
     InvalidInputError,
@@ -33,7 +34,6 @@ from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
 from linkage.domain.instruments import normalise_symbol
 from linkage.domain.keys import is_ours
 from linkage.domain.snapshots import Snapshot, make_snapshot
-from linkage.domain.times import iso_utc
 from linkage.domain.tokens import hash_token, is_token
 from linkage.domain.webhook_signature import (
     ID_HEADER,

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
 
-from linkage.domain.canonical import normalise_decimal, trim
+from linkage.domain.canonical import as_utc, iso_utc, normalise_decimal, trim
 from linkage.domain.keys import MAX_KEY_LENGTH, normalise_key
-from linkage.domain.times import as_utc, iso_utc
 
 Number = Annotated[
     Decimal, AfterValidator(trim), PlainSerializer(normalise_decimal, return_type=str, when_used="json")

@@ -1,10 +1,11 @@
-"""One spelling for one meaning: canonical JSON and normalised numbers."""
+"""One spelling for one meaning: canonical JSON, normalised numbers, and times, which are aware UTC."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
@@ -32,6 +33,41 @@ def normalise_decimal(value: Decimal) -> str:
 def trim(value: Decimal) -> Decimal:
     """Return a decimal without trailing zeros and exponent; raises as ``normalise_decimal``."""
     return Decimal(normalise_decimal(value))
+
+
+def iso_utc(moment: datetime) -> str:
+    """Return ISO 8601 in UTC with a ``Z``, microseconds only where there are any.
+
+    Raises:
+        ValueError: the time has no zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {moment.isoformat()}")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return an aware time in UTC.
+
+    Raises:
+        ValueError: UTC has no such time: it is less than a day from an end of the calendar.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
+
+
+def parse_utc(text: str) -> datetime:
+    """Return an aware UTC time from ISO 8601 text.
+
+    Raises:
+        ValueError: not a time, or one without a zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return moment.astimezone(UTC)
 
 
 def canonical(value: object) -> object:

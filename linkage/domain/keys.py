@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from linkage.domain.canonical import iso_utc
 from linkage.domain.ids import ClientOrderId, OrderId
-from linkage.domain.times import iso_utc
 
 _UUID = re.compile(
     r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.IGNORECASE

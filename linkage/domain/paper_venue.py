@@ -15,6 +15,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 from uuid import UUID, uuid5
 
+from linkage.domain.canonical import iso_utc
 from linkage.domain.paper import (
     COST_WINDOW,
     QUANTUM,
@@ -28,7 +29,6 @@ from linkage.domain.paper import (
     chance,
     mean_bar,
 )
-from linkage.domain.times import iso_utc
 
 
 def play(

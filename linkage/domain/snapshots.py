@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from linkage.domain.canonical import canonical_json, sha256_hex
+from linkage.domain.canonical import canonical_json, iso_utc, sha256_hex
 from linkage.domain.ids import RunId, SnapshotId
-from linkage.domain.times import iso_utc
 
 SNAPSHOT_NAMESPACE = UUID("6f1b6a3e-6d1c-5b0e-9a54-4f0c4e6b2a11")
 RUN_NAMESPACE = UUID("b9a4d1c0-7c7a-5d55-8f0e-93d1d4f6c702")

@@ -23,9 +23,9 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
-from linkage.domain.times import iso_utc
 from linkage.ports.market import Candles
 from linkage.strategy.candles import only_bars, only_symbols
 from linkage.strategy.documents import read_document

@@ -26,11 +26,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from linkage.domain.canonical import canonical_json
+from linkage.domain.canonical import canonical_json, parse_utc
 from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.problems import first_problem
 from linkage.domain.snapshots import Snapshot, make_snapshot
-from linkage.domain.times import parse_utc
 from linkage.ports.market import Candles
 from linkage.strategy.candles import last_close, only_bars, only_symbol
 from linkage.strategy.code_version import code_version

@@ -13,8 +13,8 @@ from typing import Any
 from functions.report.rendering.pictures import beside
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.facts import FactBatch, Window
-from linkage.domain.times import iso_utc, parse_utc
 from local.backtest.history import History
 from local.backtest.ledger import OwnLedger
 from local.backtest.trading import Told, Traded, spelt, trade

@@ -14,12 +14,12 @@ from functions.sighook.runs import Deployment
 from linkage.contracts.events import EVENT, FillEvent, fact_text
 from linkage.contracts.paper import PaperRequest
 from linkage.contracts.signals import BotRecord, RunRecord, SnapshotDescription, StoredSignal
+from linkage.domain.canonical import iso_utc
 from linkage.domain.facts import FactBatch
 from linkage.domain.ids import FIRST_PARTY_BOT
 from linkage.domain.paper import Book, PaperOrder, Report
 from linkage.domain.paper_venue import Venue
 from linkage.domain.snapshots import make_run_id
-from linkage.domain.times import iso_utc
 from linkage.strategy.decisions import Decided
 from linkage.strategy.state import StrategyState
 from local.backtest.history import History

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import InvalidInputError
-from linkage.domain.times import iso_utc, parse_utc
 
 FILE_NAME = "trials.jsonl"
 

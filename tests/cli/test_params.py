@@ -18,7 +18,7 @@ from functions.sighook.run_state import state_to_store
 from linkage.adapters.dynamodb.signals import DynamoSignalStore
 from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.contracts.signals import SnapshotDescription
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 from linkage.runtime import aws
 from linkage.strategy.arms import parse_arms
 from linkage.strategy.state import StrategyState

@@ -19,7 +19,7 @@ from cli.cloud import Cloud, Options
 from cli.main import app
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
-from linkage.domain.times import parse_utc
+from linkage.domain.canonical import parse_utc
 from tests.functions.report.documents import busy_document, calm_document
 from tests.functions.report.results import results_document
 

@@ -16,8 +16,8 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
+from linkage.domain.canonical import iso_utc
 from linkage.domain.keys import OrderIntent, make_client_order_id
-from linkage.domain.times import iso_utc
 from local.deploy import STACKS
 from local.mailbox import read_mailbox
 from tests.e2e.conftest import OPTIONS, Deployed, Receiver, eventually

@@ -26,7 +26,7 @@ def world(ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch) -> I
     with moto_account():
         world = World.create(ledger_database, monkeypatch)
         monkeypatch.setattr(SystemClock, "now", MACHINE_CLOCK)
-        world.clock = SystemClock()
+        monkeypatch.setattr(world, "clock", SystemClock())
         for number in (1, 2):
             assert world.signal(our_key(number), snapshot_id=SNAPSHOT_A) == 200
         world.stream()

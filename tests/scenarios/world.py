@@ -25,10 +25,10 @@ from linkage.adapters.dynamodb.bots import DynamoBotDirectory
 from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboard
 from linkage.contracts.items import SIGNAL_TTL_DAYS
 from linkage.contracts.signals import BotRecord, RunRecord, SwitchRecord
+from linkage.domain.canonical import parse_utc
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
 from linkage.domain.snapshots import make_run_id
-from linkage.domain.times import parse_utc
 from linkage.domain.tokens import hash_token
 from linkage.runtime import aws
 from linkage.runtime.dependencies import reset

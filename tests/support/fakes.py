@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, cast
 
 from linkage.contracts import items
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import DeliveryError, LinkageError, StoreUnavailableError
 from linkage.domain.facts import (
     FactBatch,
@@ -22,7 +23,6 @@ from linkage.domain.facts import (
     Window,
 )
 from linkage.domain.ids import OrderId
-from linkage.domain.times import iso_utc
 from linkage.ports.clock import Clock
 from linkage.ports.store import HotItem, PutOutcome
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from linkage.contracts.performance import PerformanceRow
 from linkage.contracts.report import OrderRow, ReportDocument
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.domain.facts import Window
-from linkage.domain.times import iso_utc
 
 
 class LambdaLedgerReader:

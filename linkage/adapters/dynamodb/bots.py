@@ -13,9 +13,9 @@ from typing import Any
 from linkage.adapters.dynamodb.table import ConditionFailedError, item_key, store_errors
 from linkage.contracts import items
 from linkage.contracts.signals import BotRecord
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import ConfigurationError, StoreUnavailableError
 from linkage.domain.ids import BotId
-from linkage.domain.times import iso_utc
 
 
 class DynamoBotDirectory:

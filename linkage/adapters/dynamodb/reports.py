@@ -7,8 +7,7 @@ from typing import Any
 
 from linkage.adapters.dynamodb.table import ConditionFailedError, put_once, store_errors
 from linkage.contracts import items
-from linkage.domain.canonical import sha256_hex
-from linkage.domain.times import iso_utc
+from linkage.domain.canonical import iso_utc, sha256_hex
 from linkage.ports.mail import ReportPeriod
 
 

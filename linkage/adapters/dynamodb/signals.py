@@ -14,9 +14,9 @@ from typing import Any
 
 from linkage.adapters.dynamodb.table import ConditionFailedError, item_key, store_errors
 from linkage.contracts import items
+from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import StoreUnavailableError
 from linkage.domain.facts import SignalKey
-from linkage.domain.times import iso_utc, parse_utc
 from linkage.ports.clock import Clock
 from linkage.ports.store import HotItem, PutOutcome
 

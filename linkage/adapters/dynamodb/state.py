@@ -8,8 +8,8 @@ from typing import Any
 
 from linkage.adapters.dynamodb.table import ConditionFailedError, item_key, put_once, store_errors
 from linkage.contracts import items
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import StateChangedError
-from linkage.domain.times import iso_utc
 from linkage.ports.paper import PaperItem
 
 

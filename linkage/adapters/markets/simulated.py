@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.adapters.markets.candle_files import COLUMNS, SUFFIXES
+from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import MarketUnavailableError
-from linkage.domain.times import iso_utc
 from linkage.ports.market import Candles
 from linkage.runtime.dependencies import memoised
 

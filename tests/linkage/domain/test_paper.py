@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.contracts.paper import BOOK
+from linkage.domain.canonical import parse_utc
 from linkage.domain.paper import Bar, Book, PaperOrder, Report, Rules, order_id_of
 from linkage.domain.paper_venue import play
-from linkage.domain.times import parse_utc
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 STEP = timedelta(minutes=5)

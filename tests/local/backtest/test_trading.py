@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from linkage.domain.canonical import parse_utc
 from linkage.domain.paper import Rules
-from linkage.domain.times import parse_utc
 from linkage.ports.market import Candles
 from local.backtest.history import History
 from local.backtest.trading import Traded, trade

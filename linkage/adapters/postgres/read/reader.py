@@ -21,11 +21,10 @@ from psycopg.types.json import set_json_loads
 from linkage.adapters.postgres.connection import Connection, LedgerConnection
 from linkage.adapters.postgres.read import export, report, verify
 from linkage.contracts.performance import MAIL_TABLES, TABLES, By
-from linkage.domain.canonical import normalise_decimal
+from linkage.domain.canonical import iso_utc, normalise_decimal
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
 from linkage.domain.keys import normalise_key
-from linkage.domain.times import iso_utc
 
 MAX_STORIES = 10
 MAX_QUARANTINED = 200

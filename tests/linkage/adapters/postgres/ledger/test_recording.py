@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 import pytest
 
 from linkage.contracts.signals import RunRecord, SnapshotDescription
+from linkage.domain.canonical import iso_utc
 from linkage.domain.facts import FactBatch, QuarantinedEvent
 from linkage.domain.snapshots import make_run_id, make_snapshot
-from linkage.domain.times import iso_utc
 from linkage.ports.store import HotItem
 from tests.support.events import NOW, SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key, signal
 from tests.support.ledger import ToldLedger, a_bot, batch_of
