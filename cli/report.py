@@ -17,7 +17,7 @@ from cli.output import print_json, print_table, say
 from cli.parquet import write_parquet
 from cli.period import FromOption, HoursOption, UntilOption, period_of
 from cli.tables import TABLE_COLUMNS, print_tables, table_rows, tables_csv
-from functions.report.rendering.pictures import beside, images_of, inside
+from functions.report.rendering.images import beside, images_of, inside
 from linkage.contracts.report import ModeRates, Rate, RatesDocument
 
 

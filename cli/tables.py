@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.csv_file import write_rows
 from cli.output import print_table
-from functions.report.rendering.words import count, gain, percent, plain, signed
+from functions.report.rendering.formatting import count, gain, percent, plain, signed
 from linkage.contracts.performance import PerformanceRow
 
 _FIGURES = {

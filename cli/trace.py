@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli.cloud import PROBLEM, JsonOption, cloud_of
 from cli.output import print_json, say
-from functions.report.rendering.words import price, signed
+from functions.report.rendering.formatting import price, signed
 
 Row = Mapping[str, Any]
 

@@ -27,7 +27,7 @@ from demo.plan import Plan, make_plan
 from demo.replay import Counts, Replay
 from demo.stage import DemoError, Stage
 from demo.truth import Notebook, notebook
-from functions.report.rendering.pictures import images_of
+from functions.report.rendering.images import images_of
 from infra.folders import ROOT, local_directory, output_directory
 from linkage.domain.errors import LinkageError
 from local.cloud import LocalCloud

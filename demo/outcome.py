@@ -16,7 +16,7 @@ from demo.market import BAR
 from demo.plan import Plan
 from demo.stage import Stage
 from demo.truth import Notebook, StoredLink, compare, recompute_links
-from functions.report.rendering.pictures import beside, images_of
+from functions.report.rendering.images import beside, images_of
 from linkage.adapters.markets.files import FileMarket
 from linkage.domain.canonical import iso_utc
 from linkage.domain.ids import FIRST_PARTY_BOT

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from functions.report import service
-from functions.report.rendering.pictures import encoded
+from functions.report.rendering.images import encoded
 from functions.report.request import parsed, request_of, zone_of
 from functions.report.settings import SendReportSettings
 from linkage.adapters.aws.ledger_client import LambdaLedgerReader

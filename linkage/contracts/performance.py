@@ -26,6 +26,7 @@ MAIL_TABLES: tuple[By, ...] = ("snapshot", "trigger")
 
 MAX_CURVE_POINTS = 500
 
+INSUFFICIENT_DATA = "too few to say"
 Standing = Literal["too few to say", "indicative", "enough"]
 Basis = Literal["interleaved", "not drawn", "disjoint"]
 Verdict = Literal["better", "worse", "cannot say yet", "cannot separate from the market"]

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from functions.report.rendering.pictures import beside
+from functions.report.rendering.images import beside
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import ReportDocument
 from linkage.domain.canonical import iso_utc, parse_utc

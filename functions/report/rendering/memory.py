@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.report.rendering.verdict import Advice
+from functions.report.rendering.advice import Advice
 from linkage.contracts.types import UtcTime
 
 
@@ -56,15 +56,18 @@ def advance(
     if memory is not None and memory.end > end:
         return memory
     known = memory.warnings if memory else {}
-    warnings = {each.key: known.get(each.key) or Remembered(brief=each.brief, since=end) for each in advice}
+    warnings = {
+        warning.key: known.get(warning.key) or Remembered(brief=warning.brief, since=end)
+        for warning in advice
+    }
     if memory is None:
         return Memory(end=end, warnings=warnings, rates=dict(rates))
     if memory.end == end:
         return memory.model_copy(update={"warnings": warnings, "rates": dict(rates)})
-    cleared = [each for key, each in known.items() if key not in warnings]
+    cleared = [warning for key, warning in known.items() if key not in warnings]
     return Memory(end=end, warnings=warnings, cleared=cleared, rates=dict(rates), before=memory.rates)
 
 
-def state_words(since: datetime, end: datetime) -> str:
+def state_of(since: datetime, end: datetime) -> str:
     """Return ``new``, or ``still (day 3)``."""
     return "new" if since >= end else f"still (day {(end - since).days + 1})"

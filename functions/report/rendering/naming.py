@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from functions.report.rendering.words import plain
+from functions.report.rendering.formatting import plain
+from linkage.contracts.report import ReportDocument
 
 MAX_DIFFERENCES = 3
 _NOT_PARAMETERS = ("strategy",)
@@ -32,30 +33,63 @@ class Described:
     flat: Mapping[str, str] = field(default_factory=dict)
 
 
+class SnapshotNames:
+    """What to call the parameter sets of one report."""
+
+    def __init__(self, document: ReportDocument) -> None:
+        self._names = name_snapshots(_described(document))
+
+    def of(self, snapshot_id: UUID, label: str | None = None) -> SnapshotName:
+        """Return the name of a set; of one that the report does not describe, its label or its id."""
+        known = self._names.get(snapshot_id)
+        return known or SnapshotName(plain(label) if label else _id_name(snapshot_id))
+
+
+def _described(document: ReportDocument) -> list[Described]:
+    """Return what a report knows of each set: what describes it best comes last, and stands."""
+    known: dict[UUID, Described] = {}
+    for change in document.changes:
+        known[change.snapshot_id] = Described(change.snapshot_id, change.label, change.strategy)
+        if change.before is not None:
+            known.setdefault(change.before, Described(change.before, change.before_label, change.strategy))
+    for mode in document.modes:
+        for comparison in mode.comparisons:
+            for side in (comparison.one, comparison.reference):
+                known[side.snapshot_id] = Described(side.snapshot_id, side.label, side.strategy)
+    for order in [*document.unlinked, *document.linked]:
+        if order.snapshot_id is not None:
+            known.setdefault(order.snapshot_id, Described(order.snapshot_id, order.snapshot_label))
+    for mode in document.modes:
+        for snapshot in mode.snapshots:
+            known[snapshot.snapshot_id] = Described(
+                snapshot.snapshot_id, snapshot.label, snapshot.strategy, snapshot.parameters
+            )
+    return list(known.values())
+
+
 def name_snapshots(snapshots: Iterable[Described]) -> dict[UUID, SnapshotName]:
     """Return a name for each snapshot.
 
     Snapshots of one strategy without labels are told apart by the parameters in which they differ. The
     id's first digits are the last resort, for those of which nothing else is known.
     """
-    described = [
-        Described(one.snapshot_id, one.label, one.strategy, one.parameters, flatten(one.parameters or {}))
-        for one in snapshots
-    ]
-    names = {}
-    for one in described:
-        short = str(one.snapshot_id)[:8]
-        siblings = [each for each in described if each.strategy == one.strategy and each.flat]
-        words = _differences(one, siblings)
-        strategy = plain(one.strategy) if one.strategy else ""
-        if one.label:
-            detail = " · ".join(part for part in (strategy, words) if part)
-            names[one.snapshot_id] = SnapshotName(plain(one.label), detail)
-        elif one.flat:
-            names[one.snapshot_id] = SnapshotName(strategy or "parameters", words or f"set {short}")
-        else:
-            names[one.snapshot_id] = SnapshotName(f"set {short}", strategy or "not described yet")
-    return names
+    described = [replace(snapshot, flat=flatten(snapshot.parameters or {})) for snapshot in snapshots]
+    return {snapshot.snapshot_id: _name(snapshot, described) for snapshot in described}
+
+
+def _name(snapshot: Described, described: Sequence[Described]) -> SnapshotName:
+    siblings = [other for other in described if other.strategy == snapshot.strategy and other.flat]
+    differences = _differences(snapshot, siblings)
+    strategy = plain(snapshot.strategy) if snapshot.strategy else ""
+    if snapshot.label:
+        return SnapshotName(plain(snapshot.label), " · ".join(filter(None, [strategy, differences])))
+    if snapshot.flat:
+        return SnapshotName(strategy or "parameters", differences or _id_name(snapshot.snapshot_id))
+    return SnapshotName(_id_name(snapshot.snapshot_id), strategy or "not described yet")
+
+
+def _id_name(snapshot_id: UUID) -> str:
+    return f"set {str(snapshot_id)[:8]}"
 
 
 def flatten(value: object, path: str = "") -> dict[str, str]:
@@ -70,12 +104,14 @@ def flatten(value: object, path: str = "") -> dict[str, str]:
     return {path: str(value)}
 
 
-def _differences(one: Described, siblings: Sequence[Described]) -> str:
+def _differences(snapshot: Described, siblings: Sequence[Described]) -> str:
     """Return ``rsi.oversold 30, exit.score 2``: the parameters that the siblings do not share."""
-    names = sorted({name for each in siblings for name in each.flat} - set(_NOT_PARAMETERS))
-    differing = [name for name in names if len({each.flat.get(name) for each in siblings}) > 1]
+    names = sorted({name for sibling in siblings for name in sibling.flat} - set(_NOT_PARAMETERS))
+    differing = [name for name in names if len({sibling.flat.get(name) for sibling in siblings}) > 1]
     # The code's hash tells two versions apart, and nothing about what they do: the last thing to show.
     differing.sort(key=lambda name: name == "code_version")
-    shown = [f"{plain(name)} {plain(one.flat.get(name, 'none'), 16)}" for name in differing[:MAX_DIFFERENCES]]
-    more = len(differing) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    shown = [
+        f"{plain(name)} {plain(snapshot.flat.get(name, 'none'), 16)}" for name in differing[:MAX_DIFFERENCES]
+    ]
+    hidden = len(differing) - len(shown)
+    return ", ".join(shown) + (f" and {hidden} more" if hidden > 0 else "")

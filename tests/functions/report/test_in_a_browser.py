@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.image
 import pytest
 
-from functions.report.rendering.pictures import beside
+from functions.report.rendering.images import beside
 from functions.report.rendering.render import render
 from linkage.contracts.report import ReportDocument
 from tests.functions.report.documents import busy_document, empty_document, hostile_document

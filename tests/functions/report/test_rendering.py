@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.report.rendering import words
+from functions.report.rendering import formatting
 from functions.report.rendering.naming import Described, name_snapshots
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.report import BotCount, ModeRates, ModeReport, Rate, ReportDocument
@@ -313,7 +313,7 @@ def test_sets_are_named_by_label_then_difference_then_id() -> None:
     ],
 )  # fmt: skip
 def test_money_is_grouped_and_small_amounts_keep_their_digits(value: str, text: str) -> None:
-    assert words.money(Decimal(value)) == text
+    assert formatting.money(Decimal(value)) == text
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_money_is_grouped_and_small_amounts_keep_their_digits(value: str, text: 
     ],
 )
 def test_a_period_says_its_length(hours: float, text: str) -> None:
-    assert words.length_words(START, START + timedelta(hours=hours)) == text
+    assert formatting.length(START, START + timedelta(hours=hours)) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.report.rendering import words
+from functions.report.rendering import formatting
 from functions.report.rendering.charts import HEIGHT, WIDTH, pnl_chart
 from functions.report.rendering.render import RenderedReport, render
 from linkage.contracts.performance import CurvePoint, Health
@@ -245,9 +245,9 @@ def test_a_figure_and_its_per_cent_sign_stay_on_one_line(rich: RenderedReport) -
 
 
 def test_a_price_has_the_digits_that_a_person_reads() -> None:
-    assert words.price(Decimal("0.10379601000000001")) == "0.10379601"
-    assert words.price(Decimal("61234.5")) == "61234.5"
-    assert words.price(Decimal("0.00001234")) == "0.00001234"
+    assert formatting.price(Decimal("0.10379601000000001")) == "0.10379601"
+    assert formatting.price(Decimal("61234.5")) == "61234.5"
+    assert formatting.price(Decimal("0.00001234")) == "0.00001234"
 
 
 def test_the_html_with_results_is_small_well_formed_and_loads_nothing_from_outside(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from functions.report.rendering.pictures import beside, encoded, images_of, inside
+from functions.report.rendering.images import beside, encoded, images_of, inside
 
 PAGE = '<img src="cid:pnl-1" alt="one"><img src="cid:pnl-2" alt="two"><p>cid:pnl-1</p>'
 IMAGES = {"pnl-1": b"first", "pnl-2": b"second"}

@@ -12,7 +12,7 @@ NOTHING = "–"
 
 _JOINERS = "\u200c\u200d"
 
-DISPOSITION_WORDS: Mapping[str, str] = {
+DISPOSITIONS: Mapping[str, str] = {
     "linked": "its parameters are known",
     "pending": "a signal is expected, still within its 15 minutes",
     "lost": "a signal was expected and did not come",
@@ -23,7 +23,7 @@ DISPOSITION_WORDS: Mapping[str, str] = {
     "before_linkage": "older than its bot's registration",
 }
 
-REASON_WORDS: Mapping[str, str] = {
+REASONS: Mapping[str, str] = {
     "no_key": "the order carried no client_order_id",
     "unknown_key": "no signal has this client_order_id",
     "no_signal": "its key is ours, its signal never arrived",
@@ -48,16 +48,21 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 _UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 
 
-def mode_words(mode: str) -> str:
+def mode_name(mode: str) -> str:
     """Return what to call a mode: that of orders which are no bot's has no name of its own."""
     return "no registered bot" if mode == "unknown" else mode
 
 
-def reason_words(disposition: str, reason: str | None) -> str:
+def mode_tag(mode: str) -> str:
+    """Return a mode that one would not expect, to stand beside something of it; else nothing."""
+    return "" if mode in ("live", "unknown") else mode
+
+
+def reason(disposition: str, code: str | None) -> str:
     """Return why an order is not linked, in a few words."""
-    if reason is None:
-        return DISPOSITION_WORDS.get(disposition, "")
-    return REASON_WORDS.get(reason) or plain(reason.replace("_", " "))
+    if code is None:
+        return DISPOSITIONS.get(disposition, "")
+    return REASONS.get(code) or plain(code.replace("_", " "))
 
 
 def money(value: Decimal | None) -> str:
@@ -107,7 +112,7 @@ def day_and_time(moment: datetime, zone: tzinfo) -> str:
     return f"{local.day} {local:%b %H:%M}"
 
 
-def period_words(start: datetime, end: datetime, zone: tzinfo) -> str:
+def period(start: datetime, end: datetime, zone: tzinfo) -> str:
     """Return ``22 Nov 12:00 to 18:00 UTC``, with the second date where it differs."""
     first, last = start.astimezone(zone), end.astimezone(zone)
     name = last.tzname() or "UTC"
@@ -116,7 +121,7 @@ def period_words(start: datetime, end: datetime, zone: tzinfo) -> str:
     return f"{first.day} {first:%b}{year} {first:%H:%M} to {ending} {name}"
 
 
-def length_words(start: datetime, end: datetime) -> str:
+def length(start: datetime, end: datetime) -> str:
     """Return the length of a period: ``6 hours``, ``90 minutes``, ``8 h 25 min``, ``7 days``."""
     minutes = round((end - start).total_seconds() / 60)
     if minutes and minutes % (24 * 60) == 0 and minutes > 24 * 60:
@@ -173,3 +178,9 @@ def age(seconds: Decimal | float) -> str:
     if value < 72 * 3600:
         return f"{value / 3600:.0f} h"
     return f"{value / 86400:.0f} days"
+
+
+def more(hidden: int, one: str, many: str | None = None, *, file: str = "") -> str:
+    """Return ``and 2 more orders in orders.csv``; empty where nothing is hidden."""
+    place = f" in {file}" if file else ""
+    return f"and {plural(hidden, one, many)}{place}" if hidden > 0 else ""
