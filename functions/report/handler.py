@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from functions.report import service
+from functions.report import dependencies, service
 from functions.report.rendering.images import encoded
-from functions.report.request import parsed, request_of, zone_of
-from functions.report.settings import SendReportSettings
-from linkage.adapters.aws.ledger_client import LambdaLedgerReader
-from linkage.adapters.aws.ses_mailer import SesMailer
-from linkage.adapters.aws.sqs_events import queue_depth
-from linkage.adapters.dynamodb.reports import DynamoReportClaims
-from linkage.adapters.dynamodb.state import DynamoStateStore
+from functions.report.request import SendReportEvent, parsed, request_of, zone_of
 from linkage.domain.errors import DeliveryError
-from linkage.runtime import aws
-from linkage.runtime.observability import SystemClock, emit_counts, make_logger, make_metrics
-
-SERVICE = "report"
-READ_TIMEOUT_SECONDS = 60.0
-"""Longer than ``read_ledger`` may take."""
+from linkage.runtime.observability import emit_counts
 
 
 def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -29,30 +17,11 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
     Every failure is raised: a report that is missing must alarm, and a retry mails only who is missing.
     """
-    asked = parsed(event)
-    settings, clock = _settings(), SystemClock()
-    request = request_of(asked, settings, clock.now())
-    outcome = service.send_report(
-        request,
-        reader=LambdaLedgerReader(
-            settings.read_ledger_function,
-            aws.client("lambda", read_timeout=READ_TIMEOUT_SECONDS, max_attempts=2),
-        ),
-        mailer=SesMailer(
-            aws.client("sesv2", read_timeout=10.0, max_attempts=1),
-            sender=settings.sender,
-            configuration_set=settings.configuration_set,
-            clock=clock,
-        ),
-        claims=DynamoReportClaims(settings.table_name, aws.client("dynamodb")),
-        clock=clock,
-        stage=settings.stage,
-        zone=zone_of(settings.report_timezone),
-        memories=DynamoStateStore(settings.table_name, aws.client("dynamodb")),
-        dead_letters=lambda: queue_depth(aws.client("sqs"), settings.fills_dlq_url),
-    )
-    logger = make_logger(SERVICE, level=settings.log_level, stage=settings.stage)
-    logger.info(
+    asked, settings, ports = parsed(event), dependencies.settings(), dependencies.ports()
+    request = request_of(asked, settings, ports.clock.now())
+    zone = zone_of(settings.report_timezone)
+    outcome = service.send_report(request, ports, stage=settings.stage, zone=zone)
+    dependencies.logger().info(
         "Report rendered",
         report=request.name,
         period_start=request.window.start.isoformat(),
@@ -65,27 +34,22 @@ def send_report(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     )
     if asked.send:
         # A report that nobody had to get was made in time all the same: it is not missing.
-        emit_counts(make_metrics(SERVICE), {"ReportsSent": len(outcome.sent) or int(outcome.withheld)})
+        emit_counts(dependencies.metrics(), {"ReportsSent": len(outcome.sent) or int(outcome.withheld)})
     if outcome.failed:
         raise DeliveryError(f"{len(outcome.failed)} mails were not sent: {outcome.failed[0]}")
+    return _reply(asked, outcome)
+
+
+def _reply(asked: SendReportEvent, outcome: service.ReportOutcome) -> dict[str, Any]:
+    report = outcome.report
     reply: dict[str, Any] = {
         "sent": list(outcome.sent),
         "already_sent": outcome.repeated,
-        "subject": outcome.report.subject,
-        "level": outcome.report.level,
+        "subject": report.subject,
+        "level": report.level,
     }
     if asked.return_bodies or not asked.send:
-        reply.update(html=outcome.report.html, text=outcome.report.text, csv=dict(outcome.report.csv))
+        reply.update(html=report.html, text=report.text, csv=dict(report.csv))
         if asked.images:
-            reply["images"] = encoded(outcome.report.images)
+            reply["images"] = encoded(report.images)
     return reply
-
-
-@cache
-def _settings() -> SendReportSettings:
-    return SendReportSettings.load()
-
-
-def forget() -> None:
-    """Drop what was built from the settings, so that the next call reads them again."""
-    _settings.cache_clear()

@@ -73,57 +73,59 @@ class ReportOutcome:
     withheld: bool = False
 
 
-def send_report(
-    request: ReportRequest,
-    *,
-    reader: LedgerReader,
-    mailer: Mailer,
-    claims: ReportClaims,
-    clock: Clock,
-    stage: str,
-    zone: tzinfo = UTC,
-    memories: StateStore | None = None,
-    dead_letters: Callable[[], int] = lambda: 0,
-) -> ReportOutcome:
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the use case works with.
+
+    Attributes:
+        memories: what reports remember of each other; a report on demand remembers nothing.
+        dead_letters: counts the messages in the dead-letter queue of fills.
+    """
+
+    reader: LedgerReader
+    mailer: Mailer
+    claims: ReportClaims
+    memories: StateStore
+    dead_letters: Callable[[], int]
+    clock: Clock
+
+
+def send_report(request: ReportRequest, ports: Ports, *, stage: str, zone: tzinfo = UTC) -> ReportOutcome:
     """Render the report of a window and mail it to those who do not have it yet.
 
     The claim comes before the mail, so a schedule that fires twice, or an attempt that died, cannot mail
     twice. It is given back only when the mail certainly did not leave. The memory of warnings is kept after
     the mails; a second report of the same period reads the same from it.
 
-    Args:
-        memories: what reports remember of each other; a report on demand remembers nothing.
-        dead_letters: counts the messages in the dead-letter queue of fills.
-
     Raises:
         LedgerUnavailableError: the ledger could not be read; nobody was mailed.
         StoreUnavailableError: a claim could not be made; that recipient was not mailed.
         DeliveryError: the dead letters could not be counted; nobody was mailed.
     """
-    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)
+    read = ports.reader.report(request.window, by=request.by, verdicts=request.verdicts)
     document = ReportDocument.model_validate(read)
-    row = memories if request.name != ON_DEMAND else None
-    remembered, version = row.load(MEMORY, request.name) if row else (None, 0)
+    memories = ports.memories if request.name != ON_DEMAND else None
+    remembered, version = memories.load(MEMORY, request.name) if memories else (None, 0)
     report = render(
         document,
         stage=stage,
         zone=zone,
         subject=request.subject,
-        dead_letters=dead_letters(),
-        remembers=row is not None,
+        dead_letters=ports.dead_letters(),
+        remembers=memories is not None,
         remembered=remembered,
     )
-    outcome = _mail(request, report, mailer, claims, clock)
-    if row and report.memory is not None and report.memory != remembered:
+    outcome = _mail(request, report, ports)
+    if memories and report.memory is not None and report.memory != remembered:
         # The same report, fired twice at once: the other one remembers the same.
         with suppress(StateChangedError):
-            row.save(MEMORY, request.name, body=report.memory, version=version, saved_at=clock.now())
+            memories.save(
+                MEMORY, request.name, body=report.memory, version=version, saved_at=ports.clock.now()
+            )
     return outcome
 
 
-def _mail(
-    request: ReportRequest, report: RenderedReport, mailer: Mailer, claims: ReportClaims, clock: Clock
-) -> ReportOutcome:
+def _mail(request: ReportRequest, report: RenderedReport, ports: Ports) -> ReportOutcome:
     if report.level not in _MAILED_LEVELS[request.send_when] and not report.all_clear:
         return ReportOutcome(report, withheld=True)
     message = MailMessage(
@@ -132,13 +134,13 @@ def _mail(
     period = ReportPeriod(request.name, request.window.start, request.window.end)
     sent, failed, repeated = [], [], 0
     for recipient in dict.fromkeys(address.strip() for address in request.recipients):
-        if not claims.claim(period, recipient, at=clock.now()):
+        if not ports.claims.claim(period, recipient, at=ports.clock.now()):
             repeated += 1
             continue
         try:
-            sent.append(mailer.send(message, recipient=recipient))
+            sent.append(ports.mailer.send(message, recipient=recipient))
         except NotSentError as error:
-            claims.release(period, recipient)
+            ports.claims.release(period, recipient)
             failed.append(str(error))
         except DeliveryError as error:
             failed.append(str(error))

@@ -1,12 +1,12 @@
-"""Settings of the report functions."""
+"""Settings of ``send_report``."""
 
 from __future__ import annotations
 
-from linkage.runtime.settings import DatabaseSettings, Settings
+from linkage.runtime.settings import Settings
 
 
 class SendReportSettings(Settings):
-    """What the mailing side needs to know.
+    """What mailing a report needs to know.
 
     Attributes:
         recipients: comma-separated addresses; each gets a mail of its own.
@@ -23,13 +23,3 @@ class SendReportSettings(Settings):
     fills_dlq_url: str
     window_hours: int = 6
     report_timezone: str = "UTC"
-
-
-class ReadLedgerSettings(DatabaseSettings):
-    """What the reading side needs to know: PostgreSQL, nothing else."""
-
-
-class QueryLedgerSettings(DatabaseSettings):
-    """What ``linkage sql`` needs on the far side: PostgreSQL as ``sql_reader``, nothing else."""
-
-    max_rows: int = 10_000

@@ -16,9 +16,11 @@ from pathlib import Path
 from functions.bootstrap.settings import BootstrapSettings
 from functions.broker.settings import BrokerSettings
 from functions.migrate.settings import MigrateSettings
+from functions.query_ledger.settings import QueryLedgerSettings
+from functions.read_ledger.settings import ReadLedgerSettings
 from functions.recorder.settings import RecorderSettings
 from functions.redrive.settings import RedriveSettings
-from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
+from functions.report.settings import SendReportSettings
 from functions.sighook.settings import REFERENCE_STRATEGY, SighookSettings
 from functions.webhook.settings import WebhookSettings
 from infra.cdk.closure import Imports
@@ -79,8 +81,8 @@ ENTRY_POINTS = {
         EntryPoint("functions.recorder.handler.maintain", RecorderSettings, "recorder"),
         EntryPoint("functions.redrive.handler.redrive", RedriveSettings, "recorder"),
         EntryPoint("functions.report.handler.send_report", SendReportSettings, "report"),
-        EntryPoint("functions.report.read.read_ledger", ReadLedgerSettings, "ledger"),
-        EntryPoint("functions.report.query.query_ledger", QueryLedgerSettings, "ledger"),
+        EntryPoint("functions.read_ledger.handler.read_ledger", ReadLedgerSettings, "ledger"),
+        EntryPoint("functions.query_ledger.handler.query_ledger", QueryLedgerSettings, "ledger"),
         EntryPoint("functions.broker.handler.take_signals", BrokerSettings, "broker"),
         EntryPoint("functions.broker.handler.execute_orders", BrokerSettings, "broker"),
         # Alembic finds revisions by their files. A new one makes a new version of bootstrap as well.

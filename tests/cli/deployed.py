@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 
 from cli.cloud import Cloud, Options
 from cli.main import app
+from functions.read_ledger.handler import read_ledger
 from functions.recorder import handler as recorder
-from functions.report import read
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.scenarios.world import World
 
 
@@ -54,9 +55,9 @@ class WorldCloud(Cloud):
             for name, value in self.world.database.settings("reader").items():
                 environment.setenv(f"LINKAGE_{name.upper()}", str(value))
             try:
-                return read.read_ledger(event, None)
+                return read_ledger(event, None)
             finally:
-                read.forget()
+                reset()
 
 
 def run(cloud: Cloud, *arguments: str, text: str | bytes | None = None) -> Result:

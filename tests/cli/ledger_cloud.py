@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from cli.cloud import Cloud
-from functions.report import read
+from functions.read_ledger.handler import read_ledger
 from functions.report.rendering.render import render
 from linkage.contracts.report import ReportDocument
 
@@ -44,4 +44,4 @@ class LedgerCloud(Cloud):
 def _read(event: Mapping[str, Any]) -> dict[str, Any]:
     # What a function prints goes to its log, not to the command's output.
     with redirect_stdout(StringIO()):
-        return read.read_ledger(event, None)
+        return read_ledger(event, None)

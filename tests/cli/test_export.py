@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from cli.cloud import Cloud, CommandError, Options
 from cli.main import app
-from functions.report import read
 from linkage.adapters.postgres.read import export
+from linkage.runtime.dependencies import reset
 from tests.cli.ledger_cloud import LedgerCloud
 from tests.support import forty_trades as hand
 from tests.support.hand_ledger import tell_forty_trades
@@ -37,7 +37,7 @@ def cloud(ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in ledger_database.settings("reader").items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
     yield LedgerCloud()
-    read.forget()
+    reset()
 
 
 def run(cloud: Cloud, *arguments: str) -> Result:

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from cli.params import next_run
-from functions.report import query
+from functions.query_ledger.handler import query_ledger
 from functions.sighook.run_state import state_to_store
 from linkage.adapters.dynamodb.signals import DynamoSignalStore
 from linkage.adapters.dynamodb.state import DynamoStateStore
 from linkage.contracts.signals import SnapshotDescription
 from linkage.domain.canonical import iso_utc
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from linkage.strategy.arms import parse_arms
 from linkage.strategy.state import StrategyState
 from strategies.matrix.parameters import Parameters
@@ -56,9 +57,9 @@ class ParametersCloud(WorldCloud):
             for name, value in self.world.database.settings("sql_reader").items():
                 environment.setenv(f"LINKAGE_{name.upper()}", str(value))
             try:
-                return json.loads(json.dumps(query.query_ledger(payload, None), default=str))
+                return json.loads(json.dumps(query_ledger(payload, None), default=str))
             finally:
-                query.forget()
+                reset()
 
 
 class Functions:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.cloud import Options
 from cli.main import app
-from functions.report import read
+from linkage.runtime.dependencies import reset
 from tests.cli.ledger_cloud import LedgerCloud
 from tests.support.ledger import LedgerDatabase
 from tests.support.ledger_rows import START, LedgerRows
@@ -28,7 +28,7 @@ def cloud(ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in ledger_database.settings("reader").items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
     yield LedgerCloud()
-    read.forget()
+    reset()
 
 
 def orders(cloud: LedgerCloud, *arguments: str) -> set[str]:

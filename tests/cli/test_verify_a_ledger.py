@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.cloud import Options
 from cli.main import app
-from functions.report import read
+from linkage.runtime.dependencies import reset
 from tests.cli.ledger_cloud import LedgerCloud
 from tests.support.events import fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger
@@ -35,7 +35,7 @@ def cloud(ledger_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in ledger_database.settings("reader").items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
     yield LedgerCloud()
-    read.forget()
+    reset()
 
 
 def verified(cloud: LedgerCloud) -> tuple[int, list[dict[str, Any]]]:

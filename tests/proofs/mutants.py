@@ -266,18 +266,18 @@ MUTANTS = (
         "the mail is claimed before the ledger is read",
         "14",
         REPORT,
-        (("    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)\n",
+        (("    read = ports.reader.report(request.window, by=request.by, verdicts=request.verdicts)\n",
           "    early = ReportPeriod(request.name, request.window.start, request.window.end)\n"
           "    for recipient in request.recipients:\n"
-          "        claims.claim(early, recipient.strip(), at=clock.now())\n"
-          "    read = reader.report(request.window, by=request.by, verdicts=request.verdicts)\n"),),
+          "        ports.claims.claim(early, recipient.strip(), at=ports.clock.now())\n"
+          "    read = ports.reader.report(request.window, by=request.by, verdicts=request.verdicts)\n"),),
     ),
     Mutant(
         "nobody asks whether a mail was sent",
         "15",
         REPORT,
-        (("if not claims.claim(period, recipient, at=clock.now()):",
-          "if not claims.claim(period, recipient, at=clock.now()) and False:"),),
+        (("if not ports.claims.claim(period, recipient, at=ports.clock.now()):",
+          "if not ports.claims.claim(period, recipient, at=ports.clock.now()) and False:"),),
     ),
     Mutant(
         "what is no buy is a sell",

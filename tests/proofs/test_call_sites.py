@@ -61,6 +61,7 @@ from linkage.runtime import aws
 from linkage.runtime.dependencies import reset
 from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
+from tests.functions.sighook.fakes import FakeStates
 from tests.linkage.adapters.markets.test_markets import HEADER, NOON, line
 from tests.proofs.counting import told
 from tests.support.clock import FrozenClock
@@ -417,10 +418,14 @@ def send_report(account: Account) -> Case:
     def send() -> str:
         outcome = report.send_report(
             request,
-            reader=reader,
-            mailer=mailer,
-            claims=DynamoReportClaims(table.name, account.client("dynamodb")),
-            clock=account.clock,
+            report.Ports(
+                reader=reader,
+                mailer=mailer,
+                claims=DynamoReportClaims(table.name, account.client("dynamodb")),
+                memories=FakeStates(),
+                dead_letters=lambda: 0,
+                clock=account.clock,
+            ),
             stage="test",
         )
         if outcome.failed:

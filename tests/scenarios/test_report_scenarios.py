@@ -5,7 +5,8 @@ from __future__ import annotations
 import email
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email import policy
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from functions.report import handler, read
+from functions.read_ledger.handler import read_ledger
+from functions.report import handler
 from linkage.domain.errors import LedgerUnavailableError
 from linkage.runtime import aws
+from linkage.runtime.dependencies import reset
 from tests.scenarios.world import World
 from tests.support.dynamodb import REGION, replace_client
 from tests.support.events import SNAPSHOT_A, fill, native_id, our_key
@@ -25,14 +28,20 @@ WINDOW = {"start": "2026-11-22T18:00:00Z", "end": "2026-11-23T00:00:00Z"}
 FIRED = {"scheduled_time": "2026-11-23T00:00:03Z"}
 
 
+@dataclass(frozen=True)
 class InProcessLambda:
-    """Lambda's ``Invoke``, with ``read_ledger`` behind it."""
+    """Lambda's ``Invoke``, with ``read_ledger`` behind it, which has a login of its own."""
+
+    login: Mapping[str, str]
 
     def invoke(self, **call: Any) -> dict[str, Any]:
         """Answer as Lambda does, errors of the function included."""
         assert call["FunctionName"] == "read-ledger"
         try:
-            body, failed = read.read_ledger(json.loads(call["Payload"]), None), False
+            with pytest.MonkeyPatch.context() as environment:
+                for name, value in self.login.items():
+                    environment.setenv(name, value)
+                body, failed = read_ledger(json.loads(call["Payload"]), None), False
         except Exception as error:  # noqa: BLE001 - Lambda turns everything that a function raises into a reply
             body, failed = {"errorType": type(error).__name__, "errorMessage": str(error)}, True
         reply = {"Payload": io.BytesIO(json.dumps(body).encode())}
@@ -58,8 +67,9 @@ class Post:
 @pytest.fixture
 def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """Deploy the report functions into the scenario's world."""
+    reader = world.database.settings("reader")
+    login = {f"LINKAGE_{name.upper()}": reader[name] for name in ("db_user", "db_password")}
     settings = {
-        **world.database.settings("reader"),
         "read_ledger_function": "read-ledger",
         "table_name": world.table.name,
         "sender": "linkage@example.com",
@@ -69,15 +79,13 @@ def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"LINKAGE_{name.upper()}", str(value))
-    replace_client(monkeypatch, "lambda", InProcessLambda)
+    replace_client(monkeypatch, "lambda", lambda: InProcessLambda(login))
     mail = aws.client("sesv2")
     mail.create_email_identity(EmailIdentity="linkage@example.com")
     mail.create_configuration_set(ConfigurationSetName="linkage-test")
-    handler.forget()
-    read.forget()
+    reset()
     yield Post()
-    handler.forget()
-    read.forget()
+    reset()
 
 
 def text_of(mail: email.message.EmailMessage) -> str:
@@ -104,7 +112,7 @@ def test_scenario_14_a_database_that_is_down_is_a_failure_and_not_a_mail(
     assert len(post) == 0
     # The schedule's retry finds nothing claimed, and mails.
     monkeypatch.setenv("LINKAGE_DB_PORT", str(world.database.server.port))
-    read.forget()
+    reset()
     handler.send_report(FIRED, None)
     assert len(post) == 3
 
@@ -142,11 +150,11 @@ def test_a_mail_that_ses_refuses_is_a_failure_and_can_be_tried_again(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LINKAGE_SENDER", "nobody@unverified.example")
-    handler.forget()
+    reset()
     with pytest.raises(Exception, match="3 mails were not sent"):
         handler.send_report(FIRED, None)
     monkeypatch.setenv("LINKAGE_SENDER", "linkage@example.com")
-    handler.forget()
+    reset()
     assert len(handler.send_report(FIRED, None)["sent"]) == 3
 
 
@@ -186,7 +194,7 @@ def test_read_ledger_refuses_what_it_does_not_understand(
     post: Post, event: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Exception, match=words):
-        read.read_ledger(event, None)
+        read_ledger(event, None)
 
 
 def test_read_ledger_answers_every_operation_with_json(world: World, post: Post) -> None:
@@ -197,7 +205,7 @@ def test_read_ledger_answers_every_operation_with_json(world: World, post: Post)
         {"op": "rates", **WINDOW}, {"op": "report", **WINDOW}, {"op": "verify"},
         {"op": "trace", "id": native_id(1)}, {"op": "trace", "id": our_key(1)},
     ]  # fmt: skip
-    answers = [json.loads(json.dumps(read.read_ledger(event, None))) for event in events]
+    answers = [json.loads(json.dumps(read_ledger(event, None))) for event in events]
     assert all(answer["ok"] for answer in answers)
     assert answers[2]["result"]["holds"]
     assert answers[3]["result"]["orders"] == answers[4]["result"]["orders"]

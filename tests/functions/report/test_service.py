@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.report.service import MEMORY, ReportOutcome, ReportRequest, scheduled_window, send_report
+from functions.report.service import (
+    MEMORY,
+    Ports,
+    ReportOutcome,
+    ReportRequest,
+    scheduled_window,
+    send_report,
+)
 from linkage.contracts.report import Period, ReportDocument
 from linkage.domain.errors import DeliveryError, LedgerUnavailableError, NotSentError
 from linkage.domain.facts import Window
@@ -36,13 +43,15 @@ class Sender:
     ) -> ReportOutcome:
         return send_report(
             ReportRequest(name, window, recipients, **more),
-            reader=self.reader,
-            mailer=self.mailer,
-            claims=self.claims,
-            clock=FrozenClock(),
+            Ports(
+                reader=self.reader,
+                mailer=self.mailer,
+                claims=self.claims,
+                memories=self.memories,
+                dead_letters=lambda: self.dead_letters,
+                clock=FrozenClock(),
+            ),
             stage="prod",
-            memories=self.memories,
-            dead_letters=lambda: self.dead_letters,
         )
 
 

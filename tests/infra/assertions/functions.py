@@ -8,9 +8,11 @@ from collections.abc import Callable
 from functions.bootstrap.settings import BootstrapSettings
 from functions.broker.settings import BrokerSettings
 from functions.migrate.settings import MigrateSettings
+from functions.query_ledger.settings import QueryLedgerSettings
+from functions.read_ledger.settings import ReadLedgerSettings
 from functions.recorder.settings import RecorderSettings
 from functions.redrive.settings import RedriveSettings
-from functions.report.settings import QueryLedgerSettings, ReadLedgerSettings, SendReportSettings
+from functions.report.settings import SendReportSettings
 from functions.sighook.settings import SighookSettings
 from functions.webhook.settings import WebhookSettings
 from linkage.runtime.settings import Settings, variable_name
@@ -25,8 +27,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "functions.recorder.handler.maintain": RecorderSettings,
     "functions.redrive.handler.redrive": RedriveSettings,
     "functions.report.handler.send_report": SendReportSettings,
-    "functions.report.read.read_ledger": ReadLedgerSettings,
-    "functions.report.query.query_ledger": QueryLedgerSettings,
+    "functions.read_ledger.handler.read_ledger": ReadLedgerSettings,
+    "functions.query_ledger.handler.query_ledger": QueryLedgerSettings,
     "functions.broker.handler.take_signals": BrokerSettings,
     "functions.broker.handler.execute_orders": BrokerSettings,
     "functions.migrate.handler.migrate": MigrateSettings,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -14,6 +13,7 @@ from psycopg.pq.abc import PGresult
 
 from linkage.adapters.postgres.connection import DeadlineConnection, DeadlineExceededError, connect
 from linkage.domain.errors import InvalidInputError, LedgerUnavailableError
+from linkage.ports.queries import QueryResult
 from linkage.runtime.settings import DatabaseSettings
 
 MAX_QUERY_LENGTH = 100_000
@@ -40,17 +40,8 @@ class QueryFailedError(InvalidInputError):
     """The statement is at fault. The message is PostgreSQL's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """Rows of cells that JSON knows; ``truncated`` when there were more."""
-
-    columns: list[str]
-    rows: list[list[Any]]
-    truncated: bool
-
-
 class PostgresQueries:
-    """Runs statements as the role ``sql_reader``, each on a new connection.
+    """``LedgerQueries``: runs statements as the role ``sql_reader``, each on a new connection.
 
     Args:
         settings: where and as whom.

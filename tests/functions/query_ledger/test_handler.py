@@ -9,10 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from functions.report import query
-from functions.report.settings import QueryLedgerSettings
+from functions.query_ledger.handler import query_ledger
+from functions.query_ledger.settings import QueryLedgerSettings
 from linkage.adapters.postgres.read.queries import MAX_CELL_LENGTH, PostgresQueries, QueryFailedError
 from linkage.domain.errors import LedgerUnavailableError
+from linkage.runtime.dependencies import reset
 from linkage.runtime.settings import variable_name
 from local.postgres import PostgresServer
 from tests.support.ledger import LedgerDatabase
@@ -51,14 +52,14 @@ def ask(shared_database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Call the function as Lambda does; what it answers has been through JSON."""
     for name, value in {**shared_database.settings("sql_reader"), "max_rows": 50}.items():
         monkeypatch.setenv(variable_name(name), str(value))
-    query.forget()
+    reset()
 
     def call(text: str) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(json.dumps(query.query_ledger({"sql": text}, None)))
+        answer: dict[str, Any] = json.loads(json.dumps(query_ledger({"sql": text}, None)))
         return answer
 
     yield call
-    query.forget()
+    reset()
 
 
 @pytest.mark.parametrize("statement", OPERATOR_QUERIES)
@@ -136,7 +137,7 @@ def test_an_error_of_the_users_is_an_answer(ask: Ask, statement: str, words: str
 
 def test_something_that_is_no_text_is_an_answer_too(ask: Ask) -> None:
     for event in ({}, {"sql": None}, {"sql": 7}, {"sql": ["SELECT 1"]}):
-        assert query.query_ledger(event, None)["ok"] is False
+        assert query_ledger(event, None)["ok"] is False
 
 
 def test_a_syntax_error_names_its_place(ask: Ask) -> None:
