@@ -21,7 +21,7 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: preflight help setup demo test lambda prove check format synth bench clean lock
+.PHONY: preflight help setup demo test lambda prove check format synth bench pictures clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,9 @@ synth: setup ## Synthesise every stage, without account or network
 
 bench: setup ## Run the benchmarks (BENCH=name for one); results in out/bench
 	$(BIN)/python -m bench $(BENCH)
+
+pictures: setup ## Draw docs/pictures anew from the mail of the last `make demo`; needs a Chromium
+	$(BIN)/python -m tests.pictures
 
 lock: $(READY) ## Rewrite requirements/ from pyproject.toml
 	requirements/lock.sh --upgrade-package linkage

@@ -41,7 +41,7 @@ class ReportRequest:
         recipients: nobody gets a mail when it is empty.
         subject: instead of the report's own.
         send_when: ``always``, ``activity`` (not in a quiet period) or ``problem`` (something to do or to
-            look at). Who was told of something wrong is told once when it is over.
+            look at). A warning that is over is mailed once more.
         verdicts: also compare parameter sets, which takes longer.
         by: what the tables of results are by; None for the mail's own.
     """
@@ -63,7 +63,7 @@ class ReportOutcome:
         sent: message ids.
         repeated: how many recipients had been mailed before.
         failed: why the others got none, one sentence each.
-        withheld: nobody was to be mailed, because nothing happened that was worth it.
+        withheld: nobody was to be mailed: nothing happened that the report is mailed for.
     """
 
     report: RenderedReport

@@ -26,8 +26,8 @@ MAIL_TABLES: tuple[By, ...] = ("snapshot", "trigger")
 
 MAX_CURVE_POINTS = 500
 
-INSUFFICIENT_DATA = "too few to say"
-Standing = Literal["too few to say", "indicative", "enough"]
+Standing = Literal["insufficient data", "indicative", "enough"]
+INSUFFICIENT_DATA: Standing = "insufficient data"
 Basis = Literal["interleaved", "not drawn", "disjoint"]
 Verdict = Literal["better", "worse", "cannot say yet", "cannot separate from the market"]
 
@@ -39,8 +39,11 @@ class Range(Answer):
     high: Number
 
 
-class Fall(Answer):
-    """The deepest fall of the cumulative net P&L; ``share`` of the equity at its peak, None without one."""
+class MaxDrawdown(Answer):
+    """The largest drawdown of the cumulative net P&L.
+
+    ``share`` is of the equity at its peak; None without one.
+    """
 
     amount: Number
     share: Number | None = None
@@ -61,7 +64,7 @@ class PerformanceRow(Answer):
     Attributes:
         group: the value it is grouped by; empty in a row over everything; ``none`` where there is none.
         name: what people call it: a snapshot's label; None where the value has to do.
-        standing: what the row may be taken for. Intervals are None where it says nothing.
+        standing: what the row may be taken for. Intervals are None where there is insufficient data.
         more_needed: about how many more episodes it takes to find the smallest difference worth acting on.
         profit_factor: None with wins above 0 reads "no losses".
         unit_return: mean share of the entry notional. r_multiple: of the risk, over ``n_r`` episodes.
@@ -93,7 +96,7 @@ class PerformanceRow(Answer):
     unit_return_interval: Range | None = None
     r_multiple: Number | None = None
     n_r: int = 0
-    drawdown: Fall
+    drawdown: MaxDrawdown
     sharpe: Number | None = None
     sharpe_above_zero: Number | None = None
     holding_mean_seconds: Number | None = None
@@ -108,7 +111,7 @@ class PerformanceRow(Answer):
 
 
 class FoldedRow(Answer):
-    """The rows of one currency that have too few episodes to say anything, as one line."""
+    """The rows of one currency with insufficient data, as one line."""
 
     currency: str
     rows: int
@@ -119,7 +122,7 @@ class FoldedRow(Answer):
 
 
 class PerformanceTable(Answer):
-    """One mode's episodes, by one thing. ``rows`` are all of them; ``folded`` sums up those that say nothing.
+    """One mode's episodes, by one thing: ``rows``; ``folded`` sums up those with insufficient data.
 
     Attributes:
         rows_total: how many rows there were; only the largest are in ``rows``.
@@ -142,7 +145,7 @@ class OpenLotRow(Answer):
     """A lot that is still open.
 
     Attributes:
-        mark_source: where the mark is from: ``last trade`` of its book, or who told the rate. All None
+        mark_source: where the mark is from: ``last trade`` of its book, or who reported the rate. All None
             where no price is known.
         open_pnl: at the mark, after the fees so far.
     """
@@ -166,7 +169,7 @@ class OpenLotRow(Answer):
 
 
 class UnmatchedExitRow(Answer):
-    """An exit for which no entry is known; what it earned cannot be said."""
+    """An exit for which no entry is known: its P&L is unknown."""
 
     order_id: str
     symbol: str
@@ -181,20 +184,20 @@ class UnmatchedExitRow(Answer):
 class Money(Answer):
     """The results of one currency.
 
-    ``total.net_pnl`` (episodes closed in the period) is the sum of every table. What open episodes have
-    banked is in none of them until they close.
+    ``total.net_pnl`` (episodes closed in the period) is the sum of every table. The realised P&L of open
+    episodes is in none of them until they close.
 
     Attributes:
         total: one row over all episodes that were closed in the period, and over all that is open.
-        banked: net P&L of the lots that are closed of episodes that are still open, whenever that was;
-            ``banked_in_period`` of those closed in the period.
+        realised_open_pnl: net P&L of the closed lots of episodes that are still open, whenever that was;
+            ``realised_open_pnl_in_period`` of those closed in the period.
         open_lots: lots that are open now; ``oldest`` the first few, oldest first.
         unmatched_exits: in the period; ``unmatched`` the latest few.
         unpriced: episodes closed in the period without a result, because a price is missing.
         dust_lots, dust_pnl: rests too small to trade, closed in the period; their P&L is in the total.
         residue_pnl: money that orders moved in the period without a quantity, outside of any episode.
         fees_incomplete: lots closed in the period with a fee for which no rate is known.
-        curve: thinned out; the first point is the begin of the period with 0, the last its sum.
+        curve: thinned out; the first point is the start of the period with 0, the last its sum.
         drawdown: of the whole curve. The share is of the peak of the period's own P&L.
         late_lots, late_pnl: lots that were closed before the period and have an order that was first
             recorded in it: results of earlier periods as they are now.
@@ -202,8 +205,8 @@ class Money(Answer):
 
     currency: str
     total: PerformanceRow
-    banked: Number
-    banked_in_period: Number
+    realised_open_pnl: Number
+    realised_open_pnl_in_period: Number
     open_lots: int = 0
     oldest: list[OpenLotRow] = Field(default_factory=list)
     unmatched_exits: int = 0
@@ -214,7 +217,7 @@ class Money(Answer):
     residue_pnl: Number
     fees_incomplete: int = 0
     curve: list[CurvePoint] = Field(default_factory=list)
-    drawdown: Fall
+    drawdown: MaxDrawdown
     late_lots: int = 0
     late_pnl: Number
 
@@ -275,7 +278,7 @@ class ComparisonRow(Answer):
     """One parameter set against another, over all the ledger. Differences are per trade, of the notional.
 
     Attributes:
-        words: the verdict as it is printed. reason: why, one sentence.
+        verdict_text: the verdict as it is printed. reason: why, one sentence.
         interval: holds at every look, over all comparisons. shrunken: after shrinking with all others.
         changes: what differs between the parameters, one phrase each.
     """
@@ -285,7 +288,7 @@ class ComparisonRow(Answer):
     reference: ComparedSet
     basis: Basis
     verdict: Verdict
-    words: str
+    verdict_text: str
     reason: str
     n: int
     n_reference: int
@@ -324,7 +327,7 @@ class Health(Answer):
     Attributes:
         runs: of strategies in the period. fills: executions in the period.
         last_run_seen: symbols that the last run had data for; ``last_run_skipped`` the others, by reason.
-        last_bar_at: begin of the newest bar that any signal was decided on.
+        last_bar_at: start of the newest bar that any signal was decided on.
         lots_as_of: orders changed before this are in the lots; None if they never were brought up to date.
         lots_behind: whether orders have changed since that the lots do not know yet.
     """

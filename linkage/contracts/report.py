@@ -89,7 +89,7 @@ class DispositionCount(Answer):
 
 
 class BotCount(Answer):
-    """Executed orders of one bot; ``bot_id`` None is whatever no registered bot did."""
+    """Executed orders of one bot; ``bot_id`` None are the other orders on the account."""
 
     bot_id: str | None
     orders: int
@@ -189,7 +189,7 @@ class OrderRow(Answer):
 
 
 class Liveness(Answer):
-    """When something last happened at all, so that silence can be told from a failure."""
+    """When something last happened at all, so that a quiet market can be distinguished from a failure."""
 
     last_order_at: UtcTime | None = None
     last_signal_at: UtcTime | None = None

@@ -26,21 +26,21 @@ def clusters(episodes: Sequence[Observation]) -> list[int]:
     spans = _spans(episodes)
     chains: list[list[int]] = []
     start = until = None
-    for index in sorted(range(len(episodes)), key=lambda each: spans[each]):
+    for index in sorted(range(len(episodes)), key=lambda index: spans[index]):
         opened, closed = spans[index]
         if until is None or not (opened < until or opened == start):
             chains.append([])
             until = closed
         chains[-1].append(index)
         start, until = opened, max(until, closed)
-    found = [0] * len(episodes)
+    numbers = [0] * len(episodes)
     number = 0
     for chain in chains:
         stretches = _stretches([spans[index] for index in chain]) if len(chain) > 1 else [0]
         for index, stretch in zip(chain, stretches, strict=True):
-            found[index] = number + stretch
+            numbers[index] = number + stretch
         number += stretches[-1] + 1
-    return _without_gaps(found)
+    return _without_gaps(numbers)
 
 
 def effective_number(numbers: Sequence[int]) -> float:
@@ -78,5 +78,5 @@ def _stretches(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
 
 
 def _without_gaps(numbers: Sequence[int]) -> list[int]:
-    order = {number: place for place, number in enumerate(sorted(set(numbers)))}
+    order = {number: rank for rank, number in enumerate(sorted(set(numbers)))}
     return [order[number] for number in numbers]

@@ -1,4 +1,4 @@
-"""Parameter set against parameter set: the difference, how sure it is, and a plain verdict.
+"""Parameter sets compared with a reference: the difference, how sure it is, and a plain verdict.
 
 A claim ("better", "worse") is made only when everything agrees: the sets were drawn at random in the same
 periods, a confidence sequence leaves 0 out at a level that all sets ever tried share, so does the shrunken
@@ -65,7 +65,7 @@ class Comparison:
     market_return_reference: float | None
 
     @property
-    def words(self) -> str:
+    def verdict_text(self) -> str:
         """The verdict as it is printed."""
         if self.verdict == "cannot say yet" and self.more_needed:
             return f"cannot say yet (needs about {_about(self.more_needed)} more)"
@@ -90,7 +90,7 @@ def compare(
     Raises:
         InvalidInputError: the reference is not among the sets, or they are in several currencies.
     """
-    one_currency(episode.currency for each in sets for episode in each.episodes)
+    one_currency(episode.currency for compared in sets for episode in compared.episodes)
     return compare_records(records(sets), reference=reference, tried=tried, rules=rules)
 
 
@@ -99,12 +99,12 @@ def compare_records(
 ) -> list[Comparison]:
     """Compare sets that are arrays already; see ``compare``."""
     rules = rules or Rules()
-    base = next((each for each in sets if each.key == reference), None)
+    base = next((record for record in sets if record.key == reference), None)
     if base is None:
         raise InvalidInputError(f"set {reference} is not among those to compare", "reference")
-    others = [each for each in sets if each is not base]
-    count = 1 + max(int(each.clusters.max(initial=-1)) for each in sets)
-    pairs = [Pair(each, base, count) for each in others]
+    others = [record for record in sets if record is not base]
+    count = 1 + max(int(record.clusters.max(initial=-1)) for record in sets)
+    pairs = [Pair(compared, base, count) for compared in others]
     comparisons = max(tried or 0, len(sets)) - 1
     # A set keeps its level when later ones are tried, and the levels of any number of sets add up to less
     # than 1 - confidence: a claim of today stays right whatever is tried tomorrow.
@@ -115,8 +115,8 @@ def compare_records(
     ]
     p_values = _adjusted_p_values(judged, comparisons, rules)
     return [
-        _comparison(each, base, one, p_value, rules)
-        for each, one, p_value in zip(others, judged, p_values, strict=True)
+        _comparison(compared, base, candidate, p_value, rules)
+        for compared, candidate, p_value in zip(others, judged, p_values, strict=True)
     ]
 
 
@@ -141,7 +141,7 @@ class _Judged:
 
     @property
     def stands_out(self) -> bool:
-        """Tell whether nothing but the permutation and the open positions can be against a claim."""
+        """Return whether nothing but the permutation and the open positions can be against a claim."""
         return (
             self.pair.basis == "interleaved"
             and self.has_enough
@@ -158,14 +158,14 @@ class _Judged:
             deviation = self.pair.error * sqrt(self.pair.count)
             share = side.n / self.pair.count
         else:
-            # Two equal sides without clusters: n each, an error of the usual deviation times √(2 ÷ n).
-            deviation, share = 2 * rules.usual_deviation, 0.5
+            # Two equal sides without clusters: n each, an error of the default deviation times √(2 ÷ n).
+            deviation, share = 2 * rules.default_deviation, 0.5
         total = share * needed(rules.smallest_difference, deviation, alpha=self.level, power=rules.power)
-        for each in self.pair.sides:
-            if each.n:
-                total = max(total, side.n * rules.enough / each.n_eff)
-                rare = min(each.wins, each.losses)
-                total = max(total, side.n * rules.few_each / max(1, rare))
+        for compared in self.pair.sides:
+            if compared.n:
+                total = max(total, side.n * rules.enough / compared.n_eff)
+                rare = min(compared.wins, compared.losses)
+                total = max(total, side.n * rules.min_wins_and_losses / max(1, rare))
         return max(0, ceil(max(total, rules.enough) - side.n))
 
 
@@ -173,11 +173,11 @@ def _shrunken(pairs: Sequence[Pair], rules: Rules) -> list[Shrunken | None]:
     known = [pair for pair in pairs if pair.is_known]
     if not known:
         return [None] * len(pairs)
-    pulls = np.array([pair.pull for pair in known])
+    influences = np.array([pair.influence for pair in known])
     estimates = iter(
         shrink(
             np.array([pair.difference for pair in known]),
-            pulls @ pulls.T,
+            influences @ influences.T,
             scale=rules.smallest_difference,
             confidence=rules.confidence,
         )
@@ -188,11 +188,11 @@ def _shrunken(pairs: Sequence[Pair], rules: Rules) -> list[Shrunken | None]:
 def _adjusted_p_values(judged: Sequence[_Judged], comparisons: int, rules: Rules) -> list[float | None]:
     """Return p-values by permutation of clusters, after Holm's correction over so many comparisons.
 
-    Under no difference each cluster might as well have pulled the other way. Source: A. C. Cameron, J. B.
-    Gelbach, D. L. Miller, Review of Economics and Statistics 90 (2008) 414; S. Holm, Scandinavian Journal of
-    Statistics 6 (1979) 65.
+    Under no difference each cluster might as well have had the opposite influence. Source: A. C. Cameron,
+    J. B. Gelbach, D. L. Miller, Review of Economics and Statistics 90 (2008) 414; S. Holm, Scandinavian
+    Journal of Statistics 6 (1979) 65.
     """
-    known = [index for index, each in enumerate(judged) if each.pair.is_known]
+    known = [index for index, candidate in enumerate(judged) if candidate.pair.is_known]
     resamples = rules.resamples
     if any(judged[index].stands_out for index in known):
         # One in so many has to be small enough to survive the correction.
@@ -202,37 +202,37 @@ def _adjusted_p_values(judged: Sequence[_Judged], comparisons: int, rules: Rules
     plain = _permuted(pairs, resamples)
     result: list[float | None] = [None] * len(judged)
     highest = 0.0
-    for rank, place in enumerate(np.argsort(plain, kind="stable").tolist()):
-        highest = max(highest, min(1.0, float(plain[place]) * (comparisons - rank)))
-        result[known[place]] = highest
+    for rank, position in enumerate(np.argsort(plain, kind="stable").tolist()):
+        highest = max(highest, min(1.0, float(plain[position]) * (comparisons - rank)))
+        result[known[position]] = highest
     return result
 
 
 def _permuted(pairs: Sequence[Pair], resamples: int) -> Floats:
     if not pairs:
         return np.zeros(0)
-    pulls = np.array([pair.pull for pair in pairs]).T
-    pulls = pulls[np.any(pulls != 0, axis=1)]
+    influences = np.array([pair.influence for pair in pairs]).T
+    influences = influences[np.any(influences != 0, axis=1)]
     observed = np.array([abs(pair.difference) for pair in pairs])
-    # The pulls are around each mean and add up to nothing; what counts is how far they get by chance.
+    # The influences are around each mean and add up to nothing; what counts is how far they get by chance.
     chance = np.random.default_rng(SEED)
     as_far = np.zeros(len(pairs))
-    step = max(1, _CELLS // len(pulls))
+    step = max(1, _CELLS // len(influences))
     for first in range(0, resamples, step):
-        signs = chance.integers(0, 2, (min(step, resamples - first), len(pulls)), dtype=np.int8)
-        reached = np.abs((signs.astype(np.float32) * 2 - 1) @ pulls.astype(np.float32))
+        signs = chance.integers(0, 2, (min(step, resamples - first), len(influences)), dtype=np.int8)
+        reached = np.abs((signs.astype(np.float32) * 2 - 1) @ influences.astype(np.float32))
         as_far += (reached >= observed.astype(np.float32)).sum(axis=0)
     return (as_far + 1) / (resamples + 1)
 
 
 def _comparison(
-    each: Record, base: Record, judged: _Judged, p_value: float | None, rules: Rules
+    compared: Record, base: Record, judged: _Judged, p_value: float | None, rules: Rules
 ) -> Comparison:
     pair = judged.pair
     side, other = pair.sides
     verdict, reason = _verdict(judged, p_value, rules)
     return Comparison(
-        key=each.key,
+        key=compared.key,
         reference=base.key,
         basis=pair.basis,
         verdict=verdict,
@@ -246,7 +246,7 @@ def _comparison(
         shrunken=judged.shrunken,
         p_value=p_value,
         more_needed=judged.more_needed(rules) if verdict == "cannot say yet" else None,
-        market_return=each.market_return,
+        market_return=compared.market_return,
         market_return_reference=base.market_return,
     )
 
@@ -264,8 +264,9 @@ def _verdict(judged: _Judged, p_value: float | None, rules: Rules) -> tuple[Verd
             "They ran at the same time, but which of them traded was not drawn at random.",
         )
     if not judged.has_enough:
-        least = f"{rules.enough} effective episodes, {rules.few_each} wins and {rules.few_each} losses"
-        return "cannot say yet", f"A verdict takes {least} of each."
+        rare = rules.min_wins_and_losses
+        reason = f"A verdict takes {rules.enough} effective episodes, {rare} wins and {rare} losses of each."
+        return "cannot say yet", reason
     if not judged.stands_out or p_value is None or p_value > 1 - rules.confidence:
         smallest = rules.smallest_difference
         if judged.interval and -smallest < judged.interval.low and judged.interval.high < smallest:

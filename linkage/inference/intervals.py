@@ -1,7 +1,7 @@
 """Intervals for rates and means, and how many episodes a difference needs.
 
-None of them is honest on few or lopsided data, so nothing is shown from fewer than ten wins, ten losses or
-thirty effective episodes (``Rules.standing``); the proofs measure what they cover from there on.
+On few or lopsided data none of them covers what it should, so nothing is shown from fewer than ten wins,
+ten losses or thirty effective episodes (``Rules.standing``); the proofs measure what they cover from there.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def needed_for_means(difference: float, deviation: float, *, rules: Rules | None
 
 
 def needed_for_rates(first: float, second: float, *, rules: Rules | None = None) -> int:
-    """Return how many episodes each of two sets needs to tell two win rates apart, looked at once.
+    """Return how many episodes each of two sets needs to show a difference of win rates, looked at once.
 
     Source: J. L. Fleiss, Statistical Methods for Rates and Proportions (1981), formula 3.14, without the
     correction for continuity.

@@ -28,7 +28,7 @@ class ParameterSet:
     Attributes:
         key: its own, such as the snapshot id or the params_hash.
         spells: when it was in force; none means from its first entry to its last.
-        market_return: what holding the market made over the spells, as a share; None if nobody knows.
+        market_return: what holding the market made over the spells, as a share; None if unknown.
     """
 
     key: str
@@ -64,38 +64,40 @@ class Record:
 
 def records(sets: Sequence[ParameterSet]) -> list[Record]:
     """Return the sets as arrays; clusters run across sets, because the market does."""
-    episodes = [[episode for episode in each.episodes if episode.entry_notional] for each in sets]
-    numbers = iter(clusters([episode for each in episodes for episode in each]))
+    episodes = [[episode for episode in compared.episodes if episode.entry_notional] for compared in sets]
+    numbers = iter(clusters([episode for of_set in episodes for episode in of_set]))
     return [
-        _record(each, mine, [next(numbers) for _ in mine]) for each, mine in zip(sets, episodes, strict=True)
+        _record(compared, of_set, [next(numbers) for _ in of_set])
+        for compared, of_set in zip(sets, episodes, strict=True)
     ]
 
 
-def _record(each: ParameterSet, episodes: Sequence[Observation], numbers: Sequence[int]) -> Record:
+def _record(compared: ParameterSet, episodes: Sequence[Observation], numbers: Sequence[int]) -> Record:
     opened = _floats([episode.opened_at.timestamp() for episode in episodes])
-    spells = [(spell.start.timestamp(), spell.end.timestamp()) for spell in each.spells]
+    spells = [(spell.start.timestamp(), spell.end.timestamp()) for spell in compared.spells]
     if not spells and episodes:
         spells = [(float(opened.min()), float(opened.max()))]
-    positions = [one for one in each.open_positions if one.entry_notional]
+    positions = [position for position in compared.open_positions if position.entry_notional]
     marks = [
-        nan if one.pnl_at_mark is None else float(one.pnl_at_mark / one.entry_notional) for one in positions
+        nan if position.pnl_at_mark is None else float(position.pnl_at_mark / position.entry_notional)
+        for position in positions
     ]
     return Record(
-        key=each.key,
+        key=compared.key,
         opened=opened,
         values=_floats([float(episode.per_unit or 0) for episode in episodes]),
         weights=_floats([_weight(episode.propensity) for episode in episodes]),
         clusters=np.array(numbers, dtype=np.intp),
         spells=spells,
-        open_since=_floats([one.opened_at.timestamp() for one in positions]),
+        open_since=_floats([position.opened_at.timestamp() for position in positions]),
         open_values=_floats(marks),
-        open_weights=_floats([_weight(one.propensity) for one in positions]),
-        market_return=each.market_return,
+        open_weights=_floats([_weight(position.propensity) for position in positions]),
+        market_return=compared.market_return,
     )
 
 
 class Side:
-    """What of a set is compared: a weighted mean, and how much each cluster pulls at it."""
+    """What of a set is compared: a weighted mean, and the influence of each cluster on it."""
 
     def __init__(self, record: Record, chosen: Booleans, weights: Floats, count: int) -> None:
         self.values, self.weights = record.values[chosen], weights[chosen]
@@ -107,7 +109,7 @@ class Side:
         self.mean = float(self.weights @ self.values / total) if self.n else nan
         rest = self.values - self.mean
         self.variance = float(self.weights @ rest**2 / total) if self.n else nan
-        self.pull: Floats = np.bincount(
+        self.influence: Floats = np.bincount(
             self.clusters, weights=self.weights * rest / total if self.n else None, minlength=count
         ).astype(np.float64)
 
@@ -116,52 +118,60 @@ class Pair:
     """A set and the reference, over the episodes that can be compared.
 
     Attributes:
-        pull: how much each cluster pulls at the difference; their squares add up to its variance.
+        influence: of each cluster on the difference; their squares add up to its variance.
         count: clusters with an episode of either.
     """
 
-    def __init__(self, one: Record, other: Record, count: int) -> None:
-        spells = _overlap(one.spells, other.spells)
-        within = [_within(record.opened, spells) for record in (one, other)]
-        drawn = [inside & (record.weights > 0) for inside, record in zip(within, (one, other), strict=True)]
+    def __init__(self, compared: Record, reference: Record, count: int) -> None:
+        spells = _overlap(compared.spells, reference.spells)
+        within = [_within(record.opened, spells) for record in (compared, reference)]
+        drawn = [
+            inside & (record.weights > 0)
+            for inside, record in zip(within, (compared, reference), strict=True)
+        ]
         self.basis: Basis
-        if one.spells and other.spells and not any(end > start for start, end in spells):
+        if compared.spells and reference.spells and not any(end > start for start, end in spells):
             self.basis = "disjoint"
-            chosen = [np.ones(len(record.values), dtype=np.bool_) for record in (one, other)]
-        elif all(each.any() or not inside.any() for each, inside in zip(drawn, within, strict=True)):
+            chosen = [np.ones(len(record.values), dtype=np.bool_) for record in (compared, reference)]
+        elif all(
+            at_random.any() or not inside.any() for at_random, inside in zip(drawn, within, strict=True)
+        ):
             self.basis, chosen = "interleaved", drawn
         else:
             self.basis, chosen = "not drawn", within
         weighted = self.basis == "interleaved"
         self.sides = [
-            Side(record, each, record.weights if weighted else np.ones(len(record.values)), count)
-            for record, each in zip((one, other), chosen, strict=True)
+            Side(record, episodes, record.weights if weighted else np.ones(len(record.values)), count)
+            for record, episodes in zip((compared, reference), chosen, strict=True)
         ]
         side, base = self.sides
         self.difference = side.mean - base.mean
-        self.pull = self._pulls()
+        self.influence = self._influences()
         self.count = len(np.union1d(side.clusters, base.clusters))
-        self.error = sqrt(float(self.pull @ self.pull) * self.count / max(1, self.count - 1))
+        self.error = sqrt(float(self.influence @ self.influence) * self.count / max(1, self.count - 1))
         since = spells[0][0] if spells and self.basis != "disjoint" else -inf
-        self.marked_difference = _marked(side, one, since) - _marked(base, other, since)
+        self.marked_difference = _marked(side, compared, since) - _marked(base, reference, since)
 
     @property
     def is_known(self) -> bool:
-        """Tell whether there is a difference, with an error."""
+        """Return whether there is a difference, with an error."""
         return isfinite(self.difference) and self.error > 0
 
-    def _pulls(self) -> Floats:
-        """Return each cluster's pull, with no side thought to be calmer than both are together.
+    def _influences(self) -> Floats:
+        """Return each cluster's influence, with no side thought to be calmer than both are together.
 
         A set whose rare large losses have not come yet looks calm and good at once. If the sets are worth the
         same, both have the deviation of all their episodes.
         """
         side, base = self.sides
         if not (side.n and base.n):
-            return np.zeros(len(side.pull))
+            return np.zeros(len(side.influence))
         pooled = (side.n * side.variance + base.n * base.variance) / (side.n + base.n)
-        factors = [sqrt(max(1.0, pooled / each.variance)) if each.variance else 1.0 for each in self.sides]
-        return side.pull * factors[0] - base.pull * factors[1]
+        factors = [
+            sqrt(max(1.0, pooled / compared.variance)) if compared.variance else 1.0
+            for compared in self.sides
+        ]
+        return side.influence * factors[0] - base.influence * factors[1]
 
 
 def _floats(values: Sequence[float]) -> Floats:
@@ -174,13 +184,13 @@ def _weight(propensity: Decimal | None) -> float:
 
 
 def _overlap(first: Sequence[Spell], second: Sequence[Spell]) -> list[Spell]:
-    found = [
-        (max(one[0], other[0]), min(one[1], other[1]))
-        for one in first
+    common = [
+        (max(spell[0], other[0]), min(spell[1], other[1]))
+        for spell in first
         for other in second
-        if max(one[0], other[0]) <= min(one[1], other[1])
+        if max(spell[0], other[0]) <= min(spell[1], other[1])
     ]
-    return sorted(found)
+    return sorted(common)
 
 
 def _within(opened: Floats, spells: Sequence[Spell]) -> Booleans:

@@ -10,8 +10,8 @@ import numpy as np
 
 from linkage.inference.intervals import Floats
 
-FEWEST = 100
-FEWEST_LOSSES = 10
+MIN_EFFECTIVE = 100
+MIN_LOSSES = 10
 
 
 def probabilistic_sharpe(values: Sequence[float] | Floats, *, benchmark: float = 0.0) -> float | None:
@@ -42,6 +42,6 @@ def probabilistic_sharpe(values: Sequence[float] | Floats, *, benchmark: float =
     return NormalDist().cdf((ratio - benchmark) / sqrt(variance)) if variance > 0 else None
 
 
-def may_be_promised(*, n_eff: float, losses: int) -> bool:
-    """Tell whether there is enough to show the probability at all."""
-    return n_eff >= FEWEST and losses >= FEWEST_LOSSES
+def has_enough_data(*, n_eff: float, losses: int) -> bool:
+    """Return whether there is enough data to show the probability at all."""
+    return n_eff >= MIN_EFFECTIVE and losses >= MIN_LOSSES

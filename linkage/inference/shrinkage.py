@@ -55,15 +55,15 @@ def shrink(
     fit = -0.5 * (np.log(total) + turned[None, :] ** 2 / total).sum(axis=1)
     weights = np.exp(fit - fit.max())
     weights /= weights.sum()
-    kept = between[:, None] / total
-    means = (kept * turned[None, :]) @ vectors.T
-    deviations = np.sqrt((kept * values[None, :]) @ (vectors.T**2))
+    retained = between[:, None] / total
+    means = (retained * turned[None, :]) @ vectors.T
+    deviations = np.sqrt((retained * values[None, :]) @ (vectors.T**2))
     tail = (1 - confidence) / 2
     estimates = []
     for mean, deviation in zip(means.T, deviations.T, strict=True):
         mixture = zip(weights.tolist(), mean.tolist(), deviation.tolist(), strict=True)
         parts = [part for part in mixture if part[0] > _NEGLIGIBLE]
-        low, high = (_mixture_quantile(parts, each) for each in (tail, 1 - tail))
+        low, high = (_mixture_quantile(parts, level) for level in (tail, 1 - tail))
         estimates.append(Shrunken(float(weights @ mean), Interval(low, high)))
     return estimates
 

@@ -21,8 +21,8 @@ from linkage.domain.performance import (
 )
 from linkage.inference.clusters import clusters, effective_number
 from linkage.inference.intervals import by_cluster, mean_interval, needed_for_means, wilson
-from linkage.inference.rules import Interval, Rules, Standing
-from linkage.inference.sharpe import may_be_promised, probabilistic_sharpe
+from linkage.inference.rules import INSUFFICIENT_DATA, Interval, Rules, Standing
+from linkage.inference.sharpe import has_enough_data, probabilistic_sharpe
 
 UNNAMED = "none"
 """The group of what has no such label."""
@@ -37,7 +37,7 @@ class PerformanceRow:
         mode, currency: never added up over several.
         n_eff: what the episodes are worth, as independent observations.
         standing: what the row may be taken for.
-        win_rate, expectancy, per_unit: intervals; None in a row that says nothing.
+        win_rate, expectancy, per_unit: intervals; None in a row with insufficient data.
         sharpe_above_zero: probability that the true Sharpe ratio is above 0; None unless there is enough.
         more_needed: about how many more episodes until a fixed comparison could show the smallest difference
             worth acting on; 0 if there are as many.
@@ -59,7 +59,7 @@ class PerformanceRow:
 
 @dataclass(frozen=True, slots=True)
 class FoldedRows:
-    """Rows of one mode and currency with too few episodes, as the one line they fold into."""
+    """Rows of one mode and currency with insufficient data, as the one line they fold into."""
 
     mode: str
     currency: str
@@ -102,23 +102,23 @@ def summarise(
 
 
 def fold(rows: Sequence[PerformanceRow]) -> tuple[list[PerformanceRow], list[FoldedRows]]:
-    """Return the rows that say something, and one line for each mode and currency for the rest."""
-    shown = [row for row in rows if row.standing != "too few to say"]
+    """Return the rows with enough data, and one line for each mode and currency for the rest."""
+    shown = [row for row in rows if row.standing != INSUFFICIENT_DATA]
     rest: dict[tuple[str, str], list[PerformanceRow]] = defaultdict(list)
     for row in rows:
-        if row.standing == "too few to say":
+        if row.standing == INSUFFICIENT_DATA:
             rest[row.mode, row.currency].append(row)
     folded = [
         FoldedRows(
             mode=mode,
             currency=currency,
-            rows=len(each),
-            n=sum(row.performance.n for row in each),
-            net_pnl=sum((row.performance.net_pnl for row in each), Decimal(0)),
-            n_open=sum(row.open.n for row in each),
-            open_pnl=sum((row.open.pnl_at_mark for row in each), Decimal(0)),
+            rows=len(group),
+            n=sum(row.performance.n for row in group),
+            net_pnl=sum((row.performance.net_pnl for row in group), Decimal(0)),
+            n_open=sum(row.open.n for row in group),
+            open_pnl=sum((row.open.pnl_at_mark for row in group), Decimal(0)),
         )
-        for (mode, currency), each in sorted(rest.items())
+        for (mode, currency), group in sorted(rest.items())
     ]
     return shown, folded
 
@@ -126,9 +126,9 @@ def fold(rows: Sequence[PerformanceRow]) -> tuple[list[PerformanceRow], list[Fol
 _Key = tuple[tuple[str, ...], str, str]
 
 
-def _key(one: Observation | OpenPosition, by: Sequence[str]) -> _Key:
-    group = tuple(one.labels.get(name, UNNAMED) for name in by)
-    return group, one.labels.get("mode", UNNAMED), one.currency
+def _key(holding: Observation | OpenPosition, by: Sequence[str]) -> _Key:
+    group = tuple(holding.labels.get(name, UNNAMED) for name in by)
+    return group, holding.labels.get("mode", UNNAMED), holding.currency
 
 
 def _row(
@@ -151,13 +151,13 @@ def _row(
     ]
     values, unit_numbers = [unit for unit, _ in units], [number for _, number in units]
     win_rate = expectancy = per_unit = above_zero = None
-    if standing != "too few to say":
+    if standing != INSUFFICIENT_DATA:
         share = n_eff / performance.n
         decided = performance.wins + performance.losses
         win_rate = wilson(performance.wins * share, decided * share, confidence=rules.confidence)
         expectancy = mean_interval([float(episode.net_pnl) for episode in episodes], numbers, rules=rules)
         per_unit = mean_interval(values, unit_numbers, rules=rules)
-    if may_be_promised(n_eff=n_eff, losses=performance.losses):
+    if has_enough_data(n_eff=n_eff, losses=performance.losses):
         sums, sizes = by_cluster(values, unit_numbers)
         above_zero = probabilistic_sharpe(sums / sizes)
     return PerformanceRow(
@@ -177,8 +177,10 @@ def _row(
 
 
 def _more_needed(values: Sequence[float], n_eff: float, rules: Rules) -> int:
-    deviation = float(np.std(values, ddof=1)) if n_eff >= rules.few_each else rules.usual_deviation
-    target = max(rules.few, needed_for_means(rules.smallest_difference, deviation, rules=rules))
+    deviation = (
+        float(np.std(values, ddof=1)) if n_eff >= rules.min_wins_and_losses else rules.default_deviation
+    )
+    target = max(rules.min_effective, needed_for_means(rules.smallest_difference, deviation, rules=rules))
     # Episodes that come in clusters count for less, and those to come will do so too.
-    each = n_eff / len(values) if values else 1.0
-    return max(0, ceil((target - n_eff) / each))
+    worth = n_eff / len(values) if values else 1.0
+    return max(0, ceil((target - n_eff) / worth))

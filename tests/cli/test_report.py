@@ -251,7 +251,7 @@ def test_by_names_the_tables_and_prints_them(cloud: ReportCloud) -> None:
     assert cloud.payload("ReadLedgerFunction")["by"] == ["trigger", "arm"]
     assert "by trigger" in result.stdout
     assert "roc_momo" in result.stdout
-    assert "too few to say" in result.stdout
+    assert "insufficient data" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--send"], ["--format", "html"], ["--open"], []])

@@ -55,7 +55,7 @@ def test_nominal_95_per_cent_cover_at_least_90_wherever_a_row_is_shown(shape: st
             (row,) = summarise(
                 episodes(values, hours, [hour + 50 for hour in hours]), by=(), at=START, rules=RULES
             )
-            if row.standing == "too few to say":
+            if row.standing == "insufficient data":
                 continue
             shown[size] += 1
             held["mean"][size] += row.per_unit is not None and 0.0 in row.per_unit

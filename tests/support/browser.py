@@ -1,4 +1,4 @@
-"""A Chromium without a window, told what to do through its own pipe: no port, no driver, no library."""
+"""A Chromium without a window, driven through its own pipe: no port, no driver, no library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_browser() -> str | None:
 
 
 class BrowserError(Exception):
-    """The browser did not do what it was told."""
+    """The browser did not do what it was asked."""
 
 
 class Browser:
@@ -89,6 +89,12 @@ class Browser:
     def picture(self) -> bytes:
         """Return the whole page as PNG, also what is below the screen."""
         taken = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        return base64.b64decode(taken["data"])
+
+    def top(self, *, width: int, height: int, scale: float) -> bytes:
+        """Return the top of the page as PNG, so many CSS pixels of it, drawn at a scale."""
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
+        taken = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(taken["data"])
 
     def _call(self, method: str, **parameters: object) -> Mapping[str, Any]:

@@ -99,7 +99,7 @@ def _shell_quoted(text: str) -> str:
 def _warnings(document: ReportDocument) -> list[Advice]:
     warnings = []
     for mode in document.modes:
-        warnings.extend(signals_without_keys(mode) or _no_registered_bot(mode))
+        warnings.extend(signals_without_keys(mode) or _other_orders(mode))
     if not document.linking_enabled:
         warnings.append(
             Advice(
@@ -114,9 +114,9 @@ def _warnings(document: ReportDocument) -> list[Advice]:
         warnings.append(
             Advice(
                 key="quarantine",
-                brief="messages kept aside",
+                brief="quarantined messages",
                 text=f"{messages} could not be understood and "
-                f"{'is' if document.quarantined == 1 else 'are'} kept aside.",
+                f"{'is' if document.quarantined == 1 else 'are'} quarantined.",
                 command="quarantine list",
             )
         )
@@ -137,7 +137,7 @@ def signals_without_keys(mode: ModeReport) -> list[Advice]:
     return [Advice(f"no_keys:{mode.mode}", brief, text, "bot list", urgent=True)]
 
 
-def _no_registered_bot(mode: ModeReport) -> list[Advice]:
+def _other_orders(mode: ModeReport) -> list[Advice]:
     """Orders execute, and nothing says that a signal belongs to any: their bot may not be registered."""
     executed = _executed_unexpected(mode)
     if not executed:
@@ -145,8 +145,8 @@ def _no_registered_bot(mode: ModeReport) -> list[Advice]:
     return [
         Advice(
             key=f"nobody:{mode.mode}",
-            brief=f"orders of no registered bot{_in_mode(mode)}",
-            text=f"{plural(executed, 'executed order')} of no registered bot. "
+            brief=f"other orders on the account{_in_mode(mode)}",
+            text=f"{plural(executed, 'other order')} executed on the account. "
             "If a bot of yours made them, register it.",
             command="bot list",
         )

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from linkage.contracts.performance import PerformanceRow
-from linkage.contracts.report import OrderRow, ReportDocument
+from linkage.contracts.performance import PerformanceRow, Range
+from linkage.contracts.report import OrderRow, ReportDocument, SnapshotActivity
 from linkage.domain.canonical import iso_utc
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -73,7 +73,7 @@ def _result_rows(document: ReportDocument) -> Iterable[Sequence[object]]:
                     mode.mode,
                     by,
                     *(getattr(row, name) for name in RESULT_COLUMNS),
-                    *(end for each in intervals for end in ((each.low, each.high) if each else (None, None))),
+                    *(bound for interval in intervals for bound in _bounds(interval)),
                     row.drawdown.amount,
                     row.drawdown.share,
                     row.open.n,
@@ -95,15 +95,25 @@ def _rate_rows(document: ReportDocument) -> Iterable[Sequence[object]]:
 
 def _set_rows(document: ReportDocument) -> Iterable[Sequence[object]]:
     for mode in document.modes:
-        for each in mode.snapshots:
-            parameters = None if each.parameters is None else json.dumps(each.parameters, ensure_ascii=False)
-            head = (mode.mode, each.snapshot_id, each.label, each.strategy, each.code_version)
-            tail = (iso_utc(each.last_order_at), parameters)
-            for money in each.turnover:
-                amounts = (money.currency, money.bought, money.sold, money.fees)
-                yield *head, each.buys, each.sells, *amounts, *tail
-            if not each.turnover:
-                yield *head, each.buys, each.sells, None, None, None, None, *tail
+        for activity in mode.snapshots:
+            yield from _set_lines(mode.mode, activity)
+
+
+def _set_lines(mode: str, activity: SnapshotActivity) -> Iterable[Sequence[object]]:
+    """Yield a line for each currency that a set traded in; one without amounts where there is none."""
+    parameters = activity.parameters
+    description = None if parameters is None else json.dumps(parameters, ensure_ascii=False)
+    head = (mode, activity.snapshot_id, activity.label, activity.strategy, activity.code_version)
+    tail = (iso_utc(activity.last_order_at), description)
+    for currency in activity.turnover:
+        amounts = (currency.currency, currency.bought, currency.sold, currency.fees)
+        yield *head, activity.buys, activity.sells, *amounts, *tail
+    if not activity.turnover:
+        yield *head, activity.buys, activity.sells, None, None, None, None, *tail
+
+
+def _bounds(interval: Range | None) -> tuple[Decimal | None, Decimal | None]:
+    return (interval.low, interval.high) if interval else (None, None)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from decimal import Context, Decimal
 
 MAX_NAME = 40
+OTHER_ORDERS = "other orders on the account"
 NOTHING = "–"
 
 _JOINERS = "\u200c\u200d"
@@ -49,8 +50,8 @@ _UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 
 
 def mode_name(mode: str) -> str:
-    """Return what to call a mode: that of orders which are no bot's has no name of its own."""
-    return "no registered bot" if mode == "unknown" else mode
+    """Return what to call a mode; orders that are no registered bot's have none."""
+    return OTHER_ORDERS if mode == "unknown" else mode
 
 
 def mode_tag(mode: str) -> str:

@@ -87,7 +87,7 @@ def _notes(document: ReportDocument, zone: tzinfo) -> list[str]:
     notes = [_lots_note(document, zone)]
     if document.late and not document.late_orders:
         notes.append(
-            f"{formatting.plural(document.late, 'order')} of earlier periods came in during this one; "
+            f"{formatting.plural(document.late, 'order')} of earlier periods arrived during this one; "
             "the earlier reports did not have them."
         )
     if document.test_orders:

@@ -24,15 +24,17 @@ def beside(html: str, images: Mapping[str, bytes]) -> tuple[str, dict[str, bytes
     A browser knows no Content-ID.
     """
     files = {cid: f"{Path(cid).name}.png" for cid in images}
-    return _shown(html, files), {files[cid]: png for cid, png in images.items()}
+    return _with_sources(html, files), {files[cid]: png for cid, png in images.items()}
 
 
 def inside(html: str, images: Mapping[str, bytes]) -> str:
     """Return a page that needs no other file."""
-    return _shown(html, {cid: f"data:image/png;base64,{text}" for cid, text in encoded(images).items()})
+    return _with_sources(
+        html, {cid: f"data:image/png;base64,{text}" for cid, text in encoded(images).items()}
+    )
 
 
-def _shown(html: str, places: Mapping[str, str]) -> str:
-    for cid, place in places.items():
-        html = html.replace(f'src="cid:{cid}"', f'src="{place}"')
+def _with_sources(html: str, sources: Mapping[str, str]) -> str:
+    for cid, source in sources.items():
+        html = html.replace(f'src="cid:{cid}"', f'src="{source}"')
     return html

@@ -58,7 +58,7 @@ def _open(money: Money, zone: tzinfo) -> Line:
     if part.unmarked:
         notes.append(f"{formatting.count(part.unmarked)} without a price, not counted")
     loss = _has_mark(money) and part.pnl_at_mark < 0
-    return Line("Open, at the mark", _at_mark(money), ", ".join(notes), loss)
+    return Line("Open, marked to market", _at_mark(money), ", ".join(notes), loss)
 
 
 def _has_mark(money: Money) -> bool:
@@ -72,14 +72,14 @@ def _at_mark(money: Money) -> str:
 
 
 def _realised_of_open(money: Money) -> Line | None:
-    if not (money.banked or money.banked_in_period):
+    if not (money.realised_open_pnl or money.realised_open_pnl_in_period):
         return None
     return Line(
-        "Banked, still open",
-        formatting.signed(money.banked, money.currency),
-        "closed parts of positions that are still open; "
-        f"{formatting.signed(money.banked_in_period)} of it in this period",
-        money.banked < 0,
+        "Realised P&L of open positions",
+        formatting.signed(money.realised_open_pnl, money.currency),
+        "their closed parts, until they close in full; "
+        f"{formatting.signed(money.realised_open_pnl_in_period)} of it in this period",
+        money.realised_open_pnl < 0,
     )
 
 
@@ -90,7 +90,7 @@ def _drawdown(money: Money) -> Line | None:
     return Line(
         "Drawdown",
         f"{formatting.money(money.drawdown.amount)} {formatting.plain(money.currency, 12)}",
-        "deepest fall of the period"
+        "largest of the period"
         if share is None
         else f"{formatting.percent(share)} of the period's highest profit",
     )
@@ -134,13 +134,13 @@ def _late(money: Money) -> Line | None:
         return None
     note = f"{formatting.plural(money.late_lots, 'lot')} of earlier periods, in no sum of this one"
     amount = formatting.signed(money.late_pnl, money.currency)
-    return Line("Came in late", amount, note, money.late_pnl < 0)
+    return Line("Late-arriving fills", amount, note, money.late_pnl < 0)
 
 
 def _dust(money: Money) -> Line | None:
     if not money.dust_lots:
         return None
-    note = f"{formatting.plural(money.dust_lots, 'rest')} too small to trade, counted in closed"
+    note = f"{formatting.plural(money.dust_lots, 'remainder')} too small to trade, counted in closed"
     return Line("Dust", formatting.signed(money.dust_pnl, money.currency), note)
 
 

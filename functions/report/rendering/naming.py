@@ -70,7 +70,7 @@ def _described(document: ReportDocument) -> list[Described]:
 def name_snapshots(snapshots: Iterable[Described]) -> dict[UUID, SnapshotName]:
     """Return a name for each snapshot.
 
-    Snapshots of one strategy without labels are told apart by the parameters in which they differ. The
+    Snapshots of one strategy without labels are named by the parameters in which they differ. The
     id's first digits are the last resort, for those of which nothing else is known.
     """
     described = [replace(snapshot, flat=flatten(snapshot.parameters or {})) for snapshot in snapshots]

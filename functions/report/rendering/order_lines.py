@@ -53,8 +53,8 @@ def order_line(order: OrderRow, context: ReportContext) -> OrderLine:
 def _origin(order: OrderRow) -> str:
     # What nobody's bot decided is not the doing of the bot that trades on the same account.
     if order.disposition == "external":
-        return order.origin or "no bot of yours"
-    return order.bot_id or order.origin or "nobody known"
+        return order.origin or "not a bot of yours"
+    return order.bot_id or order.origin or "unknown"
 
 
 def _scores(buy: Decimal | None, sell: Decimal | None) -> str:

@@ -1,4 +1,4 @@
-"""Collaborators of ``send_report`` in memory."""
+"""The ports of ``send_report`` in memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FakeReader:
         self.verdicts.append(verdicts)
         self.groupings.append(by)
         if self.document is None:
-            raise LedgerUnavailableError("the fake ledger was told to fail")
+            raise LedgerUnavailableError("the fake ledger is down")
         return self.document.model_dump(mode="json")
 
     def trace(self, identifier: str) -> Mapping[str, object] | None:

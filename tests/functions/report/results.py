@@ -14,10 +14,10 @@ from linkage.contracts.performance import (
     ComparisonRow,
     CurvePoint,
     Execution,
-    Fall,
     FoldedRow,
     Funnel,
     Health,
+    MaxDrawdown,
     Money,
     OpenLotRow,
     OpenPart,
@@ -47,7 +47,7 @@ def performance(group: str = "", *, n: int = 12, net: str = "41.2", **changes: A
         "currency": "USD",
         "n": n,
         "n_eff": D(n) * D("0.75"),
-        "standing": "enough" if n >= 140 else "indicative" if n >= 40 else "too few to say",
+        "standing": "enough" if n >= 140 else "indicative" if n >= 40 else "insufficient data",
         "more_needed": max(0, 250 - n),
         "wins": wins,
         "losses": n - wins,
@@ -61,7 +61,7 @@ def performance(group: str = "", *, n: int = 12, net: str = "41.2", **changes: A
         "unit_return": D("0.0042"),
         "r_multiple": D("0.31"),
         "n_r": n,
-        "drawdown": Fall(amount=D("22.4"), share=D("0.31")),
+        "drawdown": MaxDrawdown(amount=D("22.4"), share=D("0.31")),
         "sharpe": D("0.12"),
         "holding_mean_seconds": D(5400),
         "holding_median_seconds": D(3960),
@@ -81,7 +81,7 @@ def performance(group: str = "", *, n: int = 12, net: str = "41.2", **changes: A
 
 
 def table(by: By, *rows: PerformanceRow, folded: int = 0) -> PerformanceTable:
-    """Return a table; with ``folded``, so many rows that say nothing stand behind its last line."""
+    """Return a table; with ``folded``, so many rows with insufficient data stand behind its last line."""
     few = [performance(f"few {index}", n=3, net="-1.5") for index in range(folded)]
     line = FoldedRow(currency="USD", rows=folded, n=3 * folded, net_pnl=D("-1.5") * folded, n_open=0,
                      open_pnl=D(0))  # fmt: skip
@@ -96,8 +96,8 @@ def money(**changes: Any) -> Money:
     values: dict[str, Any] = {
         "currency": "USD",
         "total": performance(n=64),
-        "banked": D("3.2"),
-        "banked_in_period": D("1.1"),
+        "realised_open_pnl": D("3.2"),
+        "realised_open_pnl_in_period": D("1.1"),
         "open_lots": 2,
         "oldest": [
             OpenLotRow(
@@ -127,7 +127,7 @@ def money(**changes: Any) -> Money:
             CurvePoint(at=START + timedelta(minutes=50 * index), net_pnl=D(str(step)))
             for index, step in enumerate(steps)
         ],
-        "drawdown": Fall(amount=D(22), share=D("0.733333")),
+        "drawdown": MaxDrawdown(amount=D(22), share=D("0.733333")),
         "late_lots": 2,
         "late_pnl": D("-4.6"),
     }  # fmt: skip
@@ -146,7 +146,7 @@ def comparison(**changes: Any) -> ComparisonRow:
     )  # fmt: skip
     values: dict[str, Any] = {
         "currency": "USD", "one": one, "reference": reference, "basis": "interleaved",
-        "verdict": "cannot say yet", "words": "cannot say yet (needs about 190 more)",
+        "verdict": "cannot say yet", "verdict_text": "cannot say yet (needs about 190 more)",
         "reason": "A verdict takes 100 effective episodes, 10 wins and 10 losses of each.",
         "n": 64, "n_reference": 120, "n_eff": D(48), "n_eff_reference": D("81.5"), "difference": D("0.0031"),
         "interval": Range(low=D("-0.014"), high=D("0.0202")), "shrunken": D("0.0004"),
@@ -192,7 +192,7 @@ def results_document(mode: str = "live") -> ReportDocument:
             comparison(
                 one=ComparedSet(snapshot_id=FOREIGN, record=performance(str(FOREIGN), n=25, net="4.1")),
                 basis="disjoint", verdict="cannot separate from the market",
-                words="cannot separate from the market",
+                verdict_text="cannot separate from the market",
                 reason="They ran in different periods, and so in different markets.",
                 more_needed=None, changes=[],
             ),
@@ -259,7 +259,7 @@ def hostile_results_document() -> ReportDocument:
 
 
 def crowded_document(name: str = "A name of usual length") -> ReportDocument:
-    """Return more of everything than a mail has room for, in three modes and six currencies.
+    """Return more of everything than a mail shows, in three modes and six currencies.
 
     Args:
         name: of everything that has one.
@@ -276,7 +276,7 @@ def crowded_document(name: str = "A name of usual length") -> ReportDocument:
             for each in mode.tables
         ],
         "money": [money(currency=f"{name}{index}", oldest=lots, open_lots=99) for index in range(6)],
-        "comparisons": [comparison(reason=name, words=name, changes=[name] * 9)] * 9,
+        "comparisons": [comparison(reason=name, verdict_text=name, changes=[name] * 9)] * 9,
         "snapshots": [
             SnapshotActivity(
                 snapshot_id=UUID(int=index), label=name, strategy=name, buys=1, last_order_at=START,

@@ -32,7 +32,7 @@ DOCUMENTS: Mapping[str, Callable[[], ReportDocument]] = {
     "nothing": empty_document,
     "hostile names": hostile_document,
     "hostile names in results": hostile_results_document,
-    "more than there is room for": crowded_document,
+    "more than the limits": crowded_document,
 }
 
 # What a person would see at once: text outside of the screen, on other text, too small or too pale to read.

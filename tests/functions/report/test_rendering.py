@@ -93,8 +93,10 @@ def test_what_to_do_comes_first_and_begins_with_a_command() -> None:
 @pytest.mark.parametrize("form", ["html", "text"])
 def test_what_is_wrong_comes_before_results_and_what_needs_nothing_after_them(form: str) -> None:
     report = render(results_document(), stage="prod")
-    told = (text_of(report) if form == "html" else report.text).lower()
-    places = [told.index(each) for each in ("signals that became", "last orders without", "results in usd")]
+    content = (text_of(report) if form == "html" else report.text).lower()
+    places = [
+        content.index(heading) for heading in ("signals that became", "last orders without", "results in usd")
+    ]
     assert places == sorted(places)
     mode = results_document().modes[0]
     harmless = [order(index, "external", bot_id=None) for index in range(9)]
@@ -103,14 +105,14 @@ def test_what_is_wrong_comes_before_results_and_what_needs_nothing_after_them(fo
             update={"executed": Rate(part=23, whole=40)})}
     )  # fmt: skip
     report = render(calm_document().model_copy(update={"modes": [calm], "unlinked": harmless}), stage="prod")
-    told = (text_of(report) if form == "html" else report.text).lower()
-    assert told.index("results in usd") < told.index("last orders without")
-    assert told.count("made by hand") == 3
-    assert "and 14 more orders in orders.csv" in told
+    content = (text_of(report) if form == "html" else report.text).lower()
+    assert content.index("results in usd") < content.index("last orders without")
+    assert content.count("made by hand") == 3
+    assert "and 14 more orders in orders.csv" in content
 
 
 @pytest.mark.parametrize("form", ["html", "text"])
-def test_both_parts_tell_the_same_story(form: str) -> None:
+def test_both_parts_have_the_same_content(form: str) -> None:
     report = render(busy_document(), stage="prod")
     story = text_of(report) if form == "html" else " ".join(report.text.split())
     for fact in (
@@ -167,10 +169,10 @@ def test_a_mode_with_results_and_no_orders_is_in_no_headline() -> None:
     assert "unknown" not in report.subject.lower()
     assert "no orders" not in report.subject.lower()
     assert "Linkage · unknown" not in report.html
-    assert "RESULTS IN USD (no registered bot)" in report.text
+    assert "RESULTS IN USD (other orders on the account)" in report.text
 
 
-def test_defects_of_two_modes_are_told_apart_in_the_subject() -> None:
+def test_the_subject_names_the_mode_of_defects_where_there_are_two() -> None:
     live, paper = busy_document(), busy_document("paper")
     document = live.model_copy(update={"modes": [*live.modes, *paper.modes]})
     report = render(document, stage="prod")
@@ -266,12 +268,12 @@ def test_times_are_in_the_readers_zone_and_say_which() -> None:
     assert "since 09:05" in report.subject
 
 
-def test_orders_of_no_registered_bot_are_no_reason_to_say_ok() -> None:
+def test_other_orders_on_the_account_are_no_reason_to_say_ok() -> None:
     none = Rate(part=0, whole=0)
     rates = ModeRates(mode="unknown", expected=none, executed=Rate(part=0, whole=7), signals=none)
     mode = ModeReport(rates=rates, bots=[BotCount(bot_id=None, orders=7, other=7)])
     report = render(empty_document().model_copy(update={"modes": [mode]}), stage="prod")
-    assert report.subject == "LOOK: orders of no registered bot · 7 orders, none expected"
+    assert report.subject == "LOOK: other orders on the account · 7 orders, none expected"
     assert "$ linkage --stage prod bot list" in report.text
 
 

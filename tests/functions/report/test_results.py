@@ -26,5 +26,5 @@ def test_a_document_of_an_older_reader_has_no_results_and_is_read_all_the_same()
 
 
 def test_amounts_travel_as_text() -> None:
-    told = results_document().model_dump(mode="json")
-    assert told["modes"][0]["money"][0]["total"]["net_pnl"] == "41.2"
+    document = results_document().model_dump(mode="json")
+    assert document["modes"][0]["money"][0]["total"]["net_pnl"] == "41.2"

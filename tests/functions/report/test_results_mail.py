@@ -1,4 +1,4 @@
-"""What the mail says of results: money, tables, what changed, and what should have happened and did not."""
+"""What the mail says of results: money, tables, what changed, and missing activity."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_subject_of_a_quiet_period_still_counts_what_is_open() -> None:
     mode = ModeReport(rates=rates, money=[money(total=money().total.model_copy(update={"n": 0}))])
     report = render(empty_document().model_copy(update={"modes": [mode]}), stage="prod")
     assert report.subject == "QUIET · no orders 12:00 to 18:00 · 2 open"
-    assert "Open, at the mark" in report.text
+    assert "Open, marked to market" in report.text
 
 
 def test_results_of_two_modes_and_of_two_currencies_are_never_added_up() -> None:
@@ -80,25 +80,25 @@ def test_results_of_two_modes_and_of_two_currencies_are_never_added_up() -> None
 
 
 @pytest.mark.parametrize("form", ["html", "text"])
-def test_both_parts_tell_what_trades_came_to(rich: RenderedReport, form: str) -> None:
-    told = story(rich, form)
+def test_both_parts_have_the_results(rich: RenderedReport, form: str) -> None:
+    content = story(rich, form)
     for fact in (
         "+41.20 USD", "64 episodes: 37 won, 27 lost", "−3.15 USD", "the oldest ETH-USD since 21 Nov 16:00",
         "26 h", "no price known", "sell DOGE-USD for 118.40 USD on 22 Nov 17:30",
         "2 lots with a fee for which no rate",
         "−4.60 USD", "22 Nov 11:30 buy BTC-USD: linked", "58 % won (44 to 71 %)", "profit factor 2.86",
-        "n 180, n_eff 135, 3 mixed", "indicative", "2 more with too few to say: 6 episodes, −3.00 USD",
+        "n 180, n_eff 135, 3 mixed", "indicative", "2 more with insufficient data: 6 episodes, −3.00 USD",
         "rsi.oversold 30 → 25; score_buy 2.5 → 3.5", "cooldown 31, max_orders 17",
         "20 of them with a later price, at which each would have made −0.21 %",
         "slippage median 0.04 %, worst 0.51 %", "The market +2.1 %", "Cannot say yet (needs about 190 more)",
-        "+0.31 % (−1.40 % to +2.02 %)", "will be left of it: +0.04 %",
+        "+0.31 % (−1.40 % to +2.02 %)", "Expected to persist: +0.04 %",
         "23 parameter sets known to this ledger",
         "+41.20 USD closed · −3.15 USD open (2 lots)", "Net P&L +41.20 USD",
     ):  # fmt: skip
-        assert fact in told
+        assert fact in content
 
 
-def test_a_row_that_says_nothing_is_only_in_the_folded_line(rich: RenderedReport) -> None:
+def test_a_row_with_insufficient_data_is_only_in_the_folded_line(rich: RenderedReport) -> None:
     assert "few 0" not in rich.text
     rows = list(csv.DictReader(io.StringIO(rich.csv["results.csv"])))
     assert {"few 0", "roc_momo"} <= {row["group"] for row in rows}
@@ -115,24 +115,24 @@ def test_without_verdicts_in_the_document_the_mail_has_none() -> None:
     document = results_document()
     mode = document.modes[0].model_copy(update={"comparisons": []})
     report = render(document.model_copy(update={"modes": [mode], "trials": None}), stage="prod")
-    assert "SET AGAINST SET" not in report.text
+    assert "COMPARISON" not in report.text
 
 
-def test_what_is_left_of_a_difference_is_guessed_only_from_records_that_say_something() -> None:
+def test_what_should_persist_of_a_difference_is_estimated_only_from_sufficient_data() -> None:
     document = results_document()
     few = comparison(one=comparison().one.model_copy(update={"record": performance(n=15)}))
     mode = document.modes[0].model_copy(update={"comparisons": [few]})
     text = render(document.model_copy(update={"modes": [mode]}), stage="prod").text
     assert "Difference per trade: +0.31 %" in text
-    assert "Best guess" not in text
+    assert "Expected to persist" not in text
 
 
-def test_only_better_and_worse_are_printed_as_said() -> None:
+def test_only_better_and_worse_are_printed_as_decided() -> None:
     document = results_document()
-    better = comparison(verdict="better", words="better")
+    better = comparison(verdict="better", verdict_text="better")
     mode = document.modes[0].model_copy(update={"comparisons": [better, comparison()]})
     html = render(document.model_copy(update={"modes": [mode]}), stage="prod").html
-    assert re.findall(r'<p class="said">(.*?)</p>', html) == ["Better"]
+    assert re.findall(r'<p class="decided">(.*?)</p>', html) == ["Better"]
 
 
 def test_results_that_lag_say_until_when_they_are_right() -> None:
@@ -150,10 +150,10 @@ def test_a_strategy_that_stopped_running_is_a_reason_to_look() -> None:
     assert render(empty_document().model_copy(update={"liveness": long_gone}), stage="prod").level == "quiet"
 
 
-def test_a_silence_that_asks_for_a_look_says_why_and_has_no_row_of_dashes() -> None:
+def test_missing_activity_says_why_it_asks_for_a_look_and_has_no_row_of_dashes() -> None:
     none = Rate(part=0, whole=0)
     rates = ModeRates(mode="paper", expected=none, executed=none, signals=none)
-    silent = empty_document().model_copy(
+    inactive = empty_document().model_copy(
         update={
             "liveness": Liveness(last_run_at=START - timedelta(hours=3)),
             "linking_enabled": False,
@@ -162,11 +162,11 @@ def test_a_silence_that_asks_for_a_look_says_why_and_has_no_row_of_dashes() -> N
             ],
         }
     )
-    report = render(silent, stage="prod")
+    report = render(inactive, stage="prod")
     assert report.subject == "LOOK: linking is switched off and 1 more · paper no orders · 2 open"
-    for told in (report.text, text_of(report)):
-        assert "Expected orders linked" not in told
-        assert "Last strategy run" in told
+    for content in (report.text, text_of(report)):
+        assert "Expected orders linked" not in content
+        assert "Last strategy run" in content
 
 
 def test_signals_without_any_fill_are_a_reason_to_look() -> None:
@@ -190,7 +190,7 @@ def test_dead_letters_are_urgent_and_come_with_their_command() -> None:
 
 
 @pytest.mark.parametrize("name", ["A name of usual length", *HOSTILE, '"' * 255, "&" * 255])
-def test_what_has_no_room_is_counted_and_the_html_stays_small(name: str) -> None:
+def test_what_is_over_the_limits_is_counted_and_the_html_stays_small(name: str) -> None:
     report = render(crowded_document(name), stage="prod")
     assert len(report.html.encode()) < MAX_HTML_BYTES
     for more in ("more things", "more currencies", "more comparisons", "more sets in", "more bots in",
@@ -213,7 +213,7 @@ def test_the_top_says_what_came_of_it_for_each_currency_and_mode() -> None:
     assert "paper: +41.20 USD closed · −3.15 USD open (2 lots)" in text
 
 
-def test_what_came_in_late_is_told_once(rich: RenderedReport) -> None:
+def test_late_arriving_fills_are_mentioned_once(rich: RenderedReport) -> None:
     assert rich.text.count("2 orders of earlier periods") == 1
     assert rich.html.count("2 orders of earlier periods") == 1
 
@@ -226,7 +226,7 @@ def test_the_text_draws_the_curve_too(rich: RenderedReport) -> None:
     assert "▁▁▁▁▂▂▂▂▅▅▅▅▅▄▄▄▄▂▂▂▂▂▄▄▄▄█████▇   between 0 and +44.00, ends at +41.20" in rich.text
 
 
-def test_two_sets_without_a_label_are_told_apart() -> None:
+def test_two_sets_without_a_label_are_named_by_what_differs() -> None:
     document = results_document()
     mode = document.modes[0]
     sets = [each.model_copy(update={"label": None}) for each in mode.snapshots]
@@ -236,7 +236,7 @@ def test_two_sets_without_a_label_are_told_apart() -> None:
     )
     unnamed = mode.model_copy(update={"snapshots": sets, "comparisons": [nameless]})
     text = render(document.model_copy(update={"modes": [unnamed]}), stage="prod").text
-    assert "rsi.oversold 25, score_buy 3.5 against rsi.oversold 30, score_buy 2.5" in text
+    assert "rsi.oversold 25, score_buy 3.5 vs rsi.oversold 30, score_buy 2.5" in text
 
 
 def test_a_figure_and_its_per_cent_sign_stay_on_one_line(rich: RenderedReport) -> None:
@@ -270,7 +270,7 @@ def test_every_table_of_results_has_a_caption_and_scopes_and_every_picture_says_
             assert "<caption" in table
             assert len(re.findall(r"<th\b", table)) == len(re.findall(r"<th [^>]*scope=", table))
     alts = re.findall(r'<img [^>]*alt="(.*?)"', rich.html)
-    assert alts == ["Net P&amp;L in USD over the period: it ends at +41.20, its deepest fall was 22.00."]
+    assert alts == ["Net P&amp;L in USD over the period: it ends at +41.20; the largest drawdown was 22.00."]
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ def test_a_warning_is_new_then_still_there_and_then_cleared(send: Sender) -> Non
     assert "CLEARED" not in send("ada@example.com").report.text
 
 
-def test_who_was_told_of_a_problem_is_told_once_when_it_is_over(send: Sender) -> None:
+def test_a_problem_that_was_reported_is_reported_once_more_when_it_is_over(send: Sender) -> None:
     def mails_of(document: ReportDocument) -> int:
         send.reader.document = document
         window = Window(document.period.start, document.period.end)

@@ -61,7 +61,7 @@ def judged(
 def test_a_better_arm_is_better_and_seen_from_the_other_side_worse() -> None:
     sets = arms()
     found = judged(sets)
-    assert (found.verdict, found.words, found.basis) == ("better", "better", "interleaved")
+    assert (found.verdict, found.verdict_text, found.basis) == ("better", "better", "interleaved")
     assert found.interval is not None
     assert found.shrunken is not None
     assert found.p_value is not None
@@ -135,7 +135,7 @@ def test_only_what_ran_in_the_same_spells_is_compared() -> None:
 def test_too_few_episodes_need_about_so_many_more() -> None:
     found = judged(arms(60))
     assert found.verdict == "cannot say yet"
-    assert found.words.startswith("cannot say yet (needs about ")
+    assert found.verdict_text.startswith("cannot say yet (needs about ")
     assert 400 < (found.more_needed or 0) < 900
     bare = judged({"a": arms(60)["a"], "b": []})
     assert (bare.verdict, bare.difference, bare.interval) == ("cannot say yet", None, None)
@@ -183,7 +183,7 @@ def test_a_set_that_is_tried_later_does_not_take_a_claim_back() -> None:
 def test_equal_arms_are_told_that_a_difference_would_have_shown() -> None:
     found = judged(arms(4000, better=0.0))
     assert (found.verdict, found.more_needed) == ("cannot say yet", 0)
-    assert found.words == "cannot say yet"
+    assert found.verdict_text == "cannot say yet"
     assert "smaller than" in found.reason or "would most likely have shown" in found.reason
 
 

@@ -79,9 +79,9 @@ def test_sample_sizes_are_those_of_the_text_books() -> None:
 
 def test_a_row_says_nothing_before_it_has_ten_wins_ten_losses_and_thirty_observations() -> None:
     rules = Rules()
-    assert rules.standing(wins=9, losses=60, n_eff=69) == "too few to say"
-    assert rules.standing(wins=60, losses=9, n_eff=69) == "too few to say"
-    assert rules.standing(wins=20, losses=20, n_eff=29.9) == "too few to say"
+    assert rules.standing(wins=9, losses=60, n_eff=69) == "insufficient data"
+    assert rules.standing(wins=60, losses=9, n_eff=69) == "insufficient data"
+    assert rules.standing(wins=20, losses=20, n_eff=29.9) == "insufficient data"
     assert rules.standing(wins=10, losses=20, n_eff=30) == "indicative"
     assert rules.standing(wins=60, losses=60, n_eff=99.9) == "indicative"
     assert rules.standing(wins=60, losses=60, n_eff=100) == "enough"
@@ -89,8 +89,8 @@ def test_a_row_says_nothing_before_it_has_ten_wins_ten_losses_and_thirty_observa
 
 def test_a_lopsided_row_says_nothing_before_it_has_two_hundred_observations() -> None:
     rules = Rules()
-    assert rules.standing(wins=185, losses=14, n_eff=199) == "too few to say"
-    assert rules.standing(wins=14, losses=185, n_eff=199) == "too few to say"
+    assert rules.standing(wins=185, losses=14, n_eff=199) == "insufficient data"
+    assert rules.standing(wins=14, losses=185, n_eff=199) == "insufficient data"
     assert rules.standing(wins=186, losses=14, n_eff=200) == "enough"
     assert rules.standing(wins=40, losses=10, n_eff=50) == "indicative"
 

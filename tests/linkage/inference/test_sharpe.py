@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from linkage.inference.sharpe import may_be_promised, probabilistic_sharpe
+from linkage.inference.sharpe import has_enough_data, probabilistic_sharpe
 from tests.proofs.counting import told
 
 SAMPLES = int(os.environ.get("LINKAGE_PROOF_SAMPLES", "4000"))
@@ -47,9 +47,9 @@ def test_with_excess_kurtosis_it_would_be_wrong_three_times_as_often_or_no_numbe
 
 
 def test_it_is_not_promised_from_few_results_or_few_losses() -> None:
-    assert not may_be_promised(n_eff=99, losses=40)
-    assert not may_be_promised(n_eff=500, losses=9)
-    assert may_be_promised(n_eff=100, losses=10)
+    assert not has_enough_data(n_eff=99, losses=40)
+    assert not has_enough_data(n_eff=500, losses=9)
+    assert has_enough_data(n_eff=100, losses=10)
 
 
 def test_results_that_do_not_vary_have_no_probability() -> None:

@@ -63,7 +63,7 @@ def test_the_hand_written_ledger_says_too_little_by_set_and_folds_into_one_line(
     assert [(row.currency, row.group, row.performance.n) for row in rows] == [
         ("EUR", ("A",), 1), ("USDT", ("A",), 12), ("USDT", ("B",), 3), ("USDT", (UNNAMED,), 0),
     ]  # fmt: skip
-    assert all(row.standing == "too few to say" and row.win_rate is None for row in rows)
+    assert all(row.standing == "insufficient data" and row.win_rate is None for row in rows)
     assert rows[2].performance.net_pnl == Decimal("14.4")
     shown, folded = fold(rows)
     assert shown == []
@@ -118,7 +118,7 @@ def test_clusters_make_rows_less_sure() -> None:
     assert (both.performance.n, both.n_eff) == (120, 60)
     assert both.win_rate == once.win_rate
     assert both.more_needed == pytest.approx(2 * once.more_needed, abs=2)
-    assert summarise(pairs, by=(), at=AT, rules=Rules(few=61))[0].standing == "too few to say"
+    assert summarise(pairs, by=(), at=AT, rules=Rules(min_effective=61))[0].standing == "insufficient data"
 
 
 def test_rows_of_the_ledgers_views_become_observations() -> None:

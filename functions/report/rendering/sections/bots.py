@@ -56,7 +56,7 @@ def _bot(bot: BotCount) -> BotLine:
     counts = {"lost": bot.lost, "conflict": bot.conflict, "pending": bot.pending, "other": bot.other}
     not_linked = [f"{formatting.count(number)} {name}" for name, number in counts.items() if number]
     return BotLine(
-        name=formatting.plain(bot.bot_id) if bot.bot_id else "no registered bot",
+        name=formatting.plain(bot.bot_id) if bot.bot_id else formatting.OTHER_ORDERS,
         orders=formatting.count(bot.orders),
         linked=formatting.count(bot.linked),
         not_linked=", ".join(not_linked) or formatting.NOTHING,

@@ -1,4 +1,4 @@
-"""Parameter sets compared: the verdict, both records, and what is expected to remain of the difference."""
+"""Parameter sets compared: the verdict, both records, and how much of the difference should persist."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def _mode(mode: ModeReport, context: ReportContext, limits: Limits) -> ModeCompa
 
 def _comparison(row: ComparisonRow, context: ReportContext, limits: Limits) -> Comparison:
     sides = (row.one, row.reference)
-    one, reference = _told_apart(*(context.names.of(side.snapshot_id, side.label) for side in sides))
+    one, reference = _distinct_names(*(context.names.of(side.snapshot_id, side.label) for side in sides))
     records = [side.record for side in sides]
-    verdict = formatting.plain(row.words, 80)
+    verdict = formatting.plain(row.verdict_text, 80)
     return Comparison(
         one=one,
         reference=reference,
@@ -93,7 +93,7 @@ def _comparison(row: ComparisonRow, context: ReportContext, limits: Limits) -> C
     )
 
 
-def _told_apart(one: SnapshotName, reference: SnapshotName) -> tuple[str, str]:
+def _distinct_names(one: SnapshotName, reference: SnapshotName) -> tuple[str, str]:
     """Return the names of two sets; of two without a label, what is different about each."""
     if one.name != reference.name:
         return one.name, reference.name
@@ -101,7 +101,7 @@ def _told_apart(one: SnapshotName, reference: SnapshotName) -> tuple[str, str]:
 
 
 def _difference(row: ComparisonRow) -> str:
-    """Return by how much the first was better per trade, and what will probably be left of that."""
+    """Return by how much the first was better per trade, and how much of that should persist."""
     sentences = []
     if row.difference is not None:
         sentences.append(f"Difference per trade: {formatting.gain(row.difference)}{_range(row.interval)}.")
@@ -109,7 +109,7 @@ def _difference(row: ComparisonRow) -> str:
     enough = all(side.record.standing != INSUFFICIENT_DATA for side in (row.one, row.reference))
     if row.shrunken is not None and enough:
         left = f"{formatting.gain(row.shrunken)}{_range(row.shrunken_interval)}"
-        sentences.append(f"Best guess of what will be left of it: {left}.")
+        sentences.append(f"Expected to persist: {left}.")
     return " ".join(sentences)
 
 

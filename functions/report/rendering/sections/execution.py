@@ -43,7 +43,7 @@ def _funnel(funnel: Funnel) -> list[Line]:
     lines = []
     if funnel.sent:
         orders = formatting.plural(funnel.ordered, "order")
-        note = f"{orders} came of them, {formatting.count(funnel.filled)} filled"
+        note = f"{orders} placed, {formatting.count(funnel.filled)} filled"
         lines.append(Line("Signals", formatting.count(funnel.sent), note))
     if funnel.missed:
         note = (
@@ -64,7 +64,7 @@ def _suppressed(funnel: Funnel, limits: Limits) -> list[Line]:
     ]
     more = formatting.more(len(guardrails) - limits.guardrails, "more guardrail")
     total = formatting.count(sum(funnel.suppressed.values()))
-    return [Line("Held back", total, ", ".join(filled([*shown, more])))]
+    return [Line("Suppressed", total, ", ".join(filled([*shown, more])))]
 
 
 def _fills(execution: Execution) -> Line:

@@ -43,14 +43,14 @@ def _tiles(rates: ModeRates) -> list[RateTile]:
         _tile(
             "Expected orders linked",
             rates.expected,
-            f"{formatting.count(rates.pending)} pending, apart" if rates.pending else "none pending",
+            f"{formatting.count(rates.pending)} pending, not counted" if rates.pending else "none pending",
             good=not (rates.lost or rates.conflict),
         ),
         _tile("All executed orders linked", rates.executed, "manual orders included"),
         _tile(
             "Signals that became an order",
             rates.signals,
-            f"{formatting.count(suppressed)} suppressed, apart" if suppressed else "of those sent",
+            f"{formatting.count(suppressed)} suppressed, not counted" if suppressed else "of those sent",
         ),
     ]
 

@@ -29,7 +29,7 @@ TABLE_NAMES: dict[By, str] = {
     "trigger": "trigger",
     "score": "score at entry",
     "symbol": "symbol",
-    "exit": "what closed it",
+    "exit": "exit reason",
     "hour": "hour of entry (UTC)",
 }
 
@@ -109,7 +109,7 @@ def _folded(fold: FoldedRow, *, others: bool) -> str:
         pnl = formatting.signed(fold.open_pnl, fold.currency)
         still_open = f"; {formatting.count(fold.n_open)} open, {pnl}"
     return (
-        f"{formatting.count(fold.rows)} {'more ' if others else ''}with too few to say: "
+        f"{formatting.count(fold.rows)} {'more ' if others else ''}with insufficient data: "
         f"{formatting.plural(fold.n, 'episode')}, {formatting.signed(fold.net_pnl, fold.currency)}"
         f"{still_open}"
     )

@@ -117,8 +117,8 @@ def _picture(money: Money, context: ReportContext, cids: Iterator[str]) -> Pictu
     blocks = formatting.curve([(point.at, point.net_pnl) for point in money.curve], context.end)
     return Picture(
         chart=Chart(cid, money.curve, money.currency),
-        alt=f"Net P&L in {formatting.plain(money.currency, 12)} over the period: it ends at {last}, its "
-        f"deepest fall was {formatting.money(money.drawdown.amount)}.",
+        alt=f"Net P&L in {formatting.plain(money.currency, 12)} over the period: it ends at {last}; the "
+        f"largest drawdown was {formatting.money(money.drawdown.amount)}.",
         line=f"{blocks}   between {low} and {high}, ends at {last}",
     )
 

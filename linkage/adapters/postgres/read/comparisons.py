@@ -225,7 +225,7 @@ class _Group:
             reference=compared[reference],
             basis=each.basis,
             verdict=each.verdict,
-            words=each.words,
+            verdict_text=each.verdict_text,
             reason=each.reason,
             n=each.n,
             n_reference=each.n_reference,

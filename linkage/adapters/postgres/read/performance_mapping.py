@@ -9,11 +9,12 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from linkage.contracts.performance import (
+    INSUFFICIENT_DATA,
     MAX_CURVE_POINTS,
     By,
     CurvePoint,
-    Fall,
     FoldedRow,
+    MaxDrawdown,
     OpenPart,
     PerformanceRow,
     PerformanceTable,
@@ -37,9 +38,9 @@ def performance_row(
     """Return one row; without any, that of no episodes at all."""
     if row is None:
         return PerformanceRow(
-            currency=currency, n=0, n_eff=_ZERO, standing="too few to say", more_needed=0, wins=0, losses=0,
-            even=0, net_pnl=_ZERO, gross_profit=_ZERO, gross_loss=_ZERO,
-            drawdown=Fall(amount=_ZERO, share=None), open=OpenPart(pnl_at_mark=_ZERO),
+            currency=currency, n=0, n_eff=_ZERO, standing=INSUFFICIENT_DATA, more_needed=0, wins=0,
+            losses=0, even=0, net_pnl=_ZERO, gross_profit=_ZERO, gross_loss=_ZERO,
+            drawdown=MaxDrawdown(amount=_ZERO, share=None), open=OpenPart(pnl_at_mark=_ZERO),
         )  # fmt: skip
     figures = row.performance
     return PerformanceRow(
@@ -136,9 +137,9 @@ def _thinned(points: Sequence[Point], stretches: int) -> list[Point]:
     return [points[place] for place in sorted(chosen)]
 
 
-def fall(drawdown: Drawdown) -> Fall:
+def fall(drawdown: Drawdown) -> MaxDrawdown:
     """Return a drawdown."""
-    return Fall(amount=drawdown.amount, share=drawdown.share)
+    return MaxDrawdown(amount=drawdown.amount, share=drawdown.share)
 
 
 def interval(found: Interval | None) -> Range | None:

@@ -116,7 +116,7 @@ SELECT coalesce(bot.mode, 'unknown') AS mode, a.quote_currency AS currency,
        coalesce(sum(a.net_pnl) FILTER (WHERE a.kind = 'dust'), 0) AS dust_pnl,
        coalesce(sum(a.net_pnl) FILTER (WHERE a.episode_id IS NULL), 0) AS residue_pnl,
        coalesce(sum(a.net_pnl) FILTER (WHERE e.episode_id IS NOT NULL AND e.closed_at IS NULL
-                                         AND b.owner <> 'external'), 0) AS banked_in_period,
+                                         AND b.owner <> 'external'), 0) AS realised_open_pnl_in_period,
        count(*) FILTER (WHERE EXISTS (SELECT FROM unnest(a.missing) m WHERE starts_with(m, 'fee')))
          AS fees_incomplete
 FROM fifo_allocations a
@@ -275,7 +275,7 @@ class Results:
         # One label, so that there is a row even if nothing is closed and nothing open.
         rows = summarise(episodes, by=(), at=self.at, open_positions=positions(still_open))
         lots = dict(parts["lots"][0]) if parts["lots"] else {"dust_pnl": _ZERO, "residue_pnl": _ZERO}
-        lots.setdefault("banked_in_period", _ZERO)
+        lots.setdefault("realised_open_pnl_in_period", _ZERO)
         late = parts["late"][0] if parts["late"] else {"late_lots": 0, "late_pnl": _ZERO}
         amounts = {**lots, **late}
         for name in ("mode", "currency"):
@@ -283,7 +283,7 @@ class Results:
         return Money(
             currency=currency,
             total=performance_row(rows[0] if rows else None, currency=currency),
-            banked=_total(row["banked"] for row in still_open),
+            realised_open_pnl=_total(row["banked"] for row in still_open),
             open_lots=sum(row["lots"] for row in still_open),
             oldest=[OpenLotRow.model_validate(row) for row in parts["oldest"]],
             unmatched_exits=parts["unmatched"][0]["total"] if parts["unmatched"] else 0,

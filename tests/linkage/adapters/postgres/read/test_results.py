@@ -72,7 +72,7 @@ def test_totals_are_those_worked_out_by_hand(ledger: LedgerDatabase, reader: Pos
     assert round(total.slippage, 17) == round(D("0.001713923549217666864725688255"), 17)
     assert (total.delay_seconds, total.n_delay) == (D(17 * 60) / 15, 15)
     assert (total.fees_incomplete, total.mixed) == (1, 1)
-    assert (total.standing, total.win_rate_interval) == ("too few to say", None)
+    assert (total.standing, total.win_rate_interval) == ("insufficient data", None)
     assert total.more_needed > 100
     assert mode.money[1].total.net_pnl == D(hand.CLOSED_NET["EUR"])
 
@@ -82,7 +82,7 @@ def test_what_is_open_has_a_mark_with_its_source_and_what_it_banked_is_in_it(
 ) -> None:
     money = dollars(live(reader))
     assert (money.open_lots, money.total.open.n, money.total.open.unmarked) == (2, 2, 0)
-    assert (money.banked, money.banked_in_period) == (D("2.793"), D("2.793"))
+    assert (money.realised_open_pnl, money.realised_open_pnl_in_period) == (D("2.793"), D("2.793"))
     assert money.total.open.pnl_at_mark == D("5.796") - D("0.08") + D("2.793")
     assert [(lot.open_pnl, lot.mark_price, lot.mark_source) for lot in money.oldest] == [
         (D("5.796"), D(105), "last trade"),
@@ -100,7 +100,11 @@ def test_what_somebody_holds_by_hand_is_neither_open_nor_banked(
     )
     document = ReportDocument.model_validate(reader.report(ALL))
     by_hand = dollars(next(mode for mode in document.modes if mode.mode == "unknown"))
-    assert (by_hand.open_lots, by_hand.banked, by_hand.banked_in_period) == (0, D(0), D(0))
+    assert (by_hand.open_lots, by_hand.realised_open_pnl, by_hand.realised_open_pnl_in_period) == (
+        0,
+        D(0),
+        D(0),
+    )
 
 
 def test_closed_and_open_results_and_lone_exits_add_up_to_the_cash_flow(

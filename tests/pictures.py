@@ -1,0 +1,43 @@
+"""``make pictures``: the pictures of the documentation, from the mail of the last ``make demo``."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from tests.support.browser import Browser, find_browser
+
+ROOT = Path(__file__).parents[1]
+MAIL = ROOT / "out" / "demo" / "report.html"
+PICTURE = ROOT / "docs" / "pictures" / "mail.png"
+WIDTH, HEIGHT, SCALE = 720, 880, 1.25
+"""CSS pixels, as a mail program shows them, and how many pixels of the picture are one of them."""
+COLOURS = 128
+"""Of text on paper nobody sees the others, and the file is a quarter as large."""
+
+
+def main() -> int:
+    """Draw the top of the mail: what came of the period, what to do, the rates and the results."""
+    executable = find_browser()
+    if executable is None:
+        print("There is no Chromium on the PATH.", file=sys.stderr)
+        return 1
+    if not MAIL.is_file():
+        print(f"There is no {MAIL.relative_to(ROOT)}: run `make demo` first.", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as profile, Browser(executable, Path(profile)) as browser:
+        browser.open(MAIL, width=WIDTH, dark=False)
+        drawn = browser.top(width=WIDTH, height=HEIGHT, scale=SCALE)
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(io.BytesIO(drawn)) as picture:
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
