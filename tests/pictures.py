@@ -14,14 +14,16 @@ from tests.support.browser import Browser, find_browser
 ROOT = Path(__file__).parents[1]
 MAIL = ROOT / "out" / "demo" / "report.html"
 PICTURE = ROOT / "docs" / "pictures" / "mail.png"
-WIDTH, HEIGHT, SCALE = 720, 880, 1.25
+WIDTH, SCALE = 720, 1.25
 """CSS pixels, as a mail program shows them, and how many pixels of the picture are one of them."""
+LAST = "document.querySelector('table.figures').getBoundingClientRect().bottom"
+"""Where the picture ends: under the first table of results, above its chart."""
 COLOURS = 128
 """Of text on paper nobody sees the others, and the file is a quarter as large."""
 
 
 def main() -> int:
-    """Draw the top of the mail: what came of the period, what to do, the rates and the results."""
+    """Draw the top of the mail: its verdict, the rates and the first results."""
     executable = find_browser()
     if executable is None:
         print("There is no Chromium on the PATH.", file=sys.stderr)
@@ -31,7 +33,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as profile, Browser(executable, Path(profile)) as browser:
         browser.open(MAIL, width=WIDTH, dark=False)
-        drawn = browser.top(width=WIDTH, height=HEIGHT, scale=SCALE)
+        drawn = browser.top(width=WIDTH, height=round(browser.evaluate(LAST)), scale=SCALE)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(io.BytesIO(drawn)) as picture:
         picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
