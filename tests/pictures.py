@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from infra.folders import ROOT, output_directory
 from tests.support.browser import Browser, find_browser
 
-ROOT = Path(__file__).parents[1]
-MAIL = ROOT / "out" / "demo" / "report.html"
+MAIL = output_directory() / "demo" / "report.html"
 PICTURE = ROOT / "docs" / "pictures" / "mail.png"
 WIDTH, SCALE = 720, 1.25
 """CSS pixels, as a mail program shows them, and how many pixels of the picture are one of them."""
@@ -29,7 +29,7 @@ def main() -> int:
         print("There is no Chromium on the PATH.", file=sys.stderr)
         return 1
     if not MAIL.is_file():
-        print(f"There is no {MAIL.relative_to(ROOT)}: run `make demo` first.", file=sys.stderr)
+        print(f"There is no {MAIL}: run `make demo` first.", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as profile, Browser(executable, Path(profile)) as browser:
         browser.open(MAIL, width=WIDTH, dark=False)
