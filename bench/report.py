@@ -100,7 +100,7 @@ def roll_up(server: PostgresServer, name: str) -> None:
     """Count rates in advance, as the ledger's maintenance does; the last minutes are left to the reader."""
     connection = connected(server, name, "recorder")
     try:
-        rates.roll_up(connection, rates.make_room(connection, END), seconds=600)
+        rates.roll_up(connection, rates.create_buckets(connection, END), seconds=600)
     finally:
         connection.close()
 

@@ -1,6 +1,6 @@
 -- What follows from the facts of orders and signals, its history, and what could not be understood.
 
--- The columns are functions of the order's facts and its link; linkage/adapters/postgres/ledger/orders.py
+-- The columns are functions of the order's facts and its link; derive_orders
 -- has them. The first link lends its order the signal's trigger and origin, so nearly every row is written
 -- twice within a second. Where the second version fits beside the first no index is touched.
 CREATE TABLE trade_records (
@@ -60,6 +60,13 @@ CREATE TABLE strategy_snapshots (
   first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- One row per snapshot that was described: of several descriptions the least counts.
+CREATE VIEW described_snapshots AS
+SELECT DISTINCT ON (snapshot_id) snapshot_id, config_hash, params_hash, bot_id, strategy, code_version, label,
+       parameters, described_at
+FROM snapshot_descriptions
+ORDER BY snapshot_id, config_hash;
+
 CREATE TABLE trade_strategy_link (
   order_id text COLLATE "C" PRIMARY KEY REFERENCES trade_records (order_id),
   bot_id text COLLATE "C" NOT NULL,
@@ -91,6 +98,41 @@ CREATE TABLE strategy_activations (
 );
 CREATE UNIQUE INDEX strategy_activations_one_open ON strategy_activations (strategy, arm)
   WHERE deactivated_at IS NULL;
+
+-- A snapshot is in force from the first run that has it to the first run that has another one, or that has
+-- arms without this one.
+CREATE VIEW derived_activations AS
+SELECT strategy, arm, scheduled_at AS activated_at, snapshot_id, deactivated_at
+FROM (
+  SELECT strategy, arm, scheduled_at, snapshot_id,
+         lead(scheduled_at) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS deactivated_at
+  FROM (
+    SELECT strategy, arm, scheduled_at, snapshot_id,
+           lag(snapshot_id) OVER (PARTITION BY strategy, arm ORDER BY scheduled_at) AS before
+    FROM (
+      -- Runs of one moment count once, whichever came first; an arm's own run before its absence.
+      SELECT DISTINCT ON (strategy, arm, scheduled_at) strategy, arm, scheduled_at, snapshot_id
+      FROM (
+        SELECT strategy, arm, scheduled_at, snapshot_id, run_id FROM strategy_runs
+        UNION ALL
+        SELECT strategy, known.arm, r.scheduled_at, NULL, NULL
+        FROM (SELECT DISTINCT strategy, arm FROM strategy_runs) known
+        JOIN strategy_runs r USING (strategy)
+        WHERE NOT known.arm = ANY (r.arms)
+      ) present_and_absent
+      ORDER BY strategy, arm, scheduled_at, run_id NULLS LAST
+    ) moments
+  ) compared
+  WHERE before IS DISTINCT FROM snapshot_id
+) steps
+WHERE snapshot_id IS NOT NULL;
+
+-- What new runs change of the activations, as a recorder left it in a setting of its transaction for the
+-- statements that follow. Without a snapshot: an activation that goes.
+CREATE VIEW activation_changes AS
+SELECT strategy, arm, activated_at, snapshot_id, deactivated_at
+FROM json_to_recordset(current_setting('linkage.activations')::json)
+  AS change (strategy text, arm text, activated_at timestamptz, snapshot_id uuid, deactivated_at timestamptz);
 
 -- Why a key that fits made no link: the symbol, the side, an earlier use, or a second signal stand in the
 -- way, or the signal names no snapshot.

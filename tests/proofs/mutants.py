@@ -27,11 +27,11 @@ SCENARIOS = "tests/scenarios"
 OTHERS = ("tests/linkage/adapters/postgres/ledger", "tests/functions/recorder", "tests/proofs")
 QUICK = {"LINKAGE_PROOF_SHORT_CUT": "1", "LINKAGE_PROOF_EXPIRY": "one", "LINKAGE_PROOF_HISTORIES": "30"}
 COPIED = ("cli", "functions", "infra", "linkage", "local", "migrations", "tests", "pyproject.toml")
-LINKS = "linkage/adapters/postgres/ledger/links.py"
-DERIVE = "linkage/adapters/postgres/ledger/orders.py"
+ORDERS = "migrations/schema/03_derived_orders.sql"
+LINKS = "migrations/schema/04_derived_links.sql"
+LEDGER_SQL = "linkage/adapters/postgres/ledger/sql"
 LEDGER = "linkage/adapters/postgres/ledger/ledger.py"
-DISPOSITIONS = "migrations/schema/03_dispositions.sql"
-FACTS = "linkage/adapters/postgres/ledger/facts.py"
+DISPOSITIONS = "migrations/schema/05_dispositions.sql"
 SIGNALS = "linkage/adapters/dynamodb/signals.py"
 HANDLER = "functions/recorder/handler.py"
 ARCHIVE = "functions/recorder/archive.py"
@@ -57,16 +57,17 @@ MUTANTS = (
         "link by symbol",
         "01 04",
         LINKS,
-        (("JOIN {signals} s ON s.client_order_id = c.client_order_id\n",
-          "JOIN strategy_signals s ON s.symbol = c.symbol\n"),),
+        (("    WHERE client_order_id = ANY (array(SELECT client_order_id FROM chain))\n    OFFSET 0\n"
+          "  ) s ON s.client_order_id = c.client_order_id\n",
+          "  ) s ON s.symbol = c.symbol\n"),),
     ),
     Mutant(
         "latest snapshot wins",
         "01",
         LINKS,
-        (("s.meaning, s.snapshot_id, s.buy_score,",
+        (("s.meaning, s.snapshot_id,\n",
           "s.meaning, (SELECT snapshot_id FROM strategy_signals WHERE snapshot_id IS NOT NULL"
-          " ORDER BY recorded_at DESC, client_order_id DESC LIMIT 1) AS snapshot_id, s.buy_score,"),),
+          " ORDER BY recorded_at DESC, client_order_id DESC LIMIT 1),\n"),),
     ),
     Mutant(
         "consume on first fill",
@@ -99,7 +100,7 @@ MUTANTS = (
     Mutant(
         "sum the cumulative record too",
         "18",
-        DERIVE,
+        ORDERS,
         (("quantity / nullif(price, 0) ELSE quantity END AS amount\n",
           "quantity / nullif(price, 0) ELSE coalesce(quantity, cumulative_quantity) END AS amount\n"),
          ("coalesce(sum(amount) FILTER (WHERE kind NOT IN ('REVERSAL', 'CUMULATIVE')), 0) AS amount,",
@@ -108,13 +109,13 @@ MUTANTS = (
     Mutant(
         "max(G, C) replaced by G",
         "30",
-        DERIVE,
-        (("ELSE c.amount > m.amount END AS ahead", "ELSE false END AS ahead"),),
+        ORDERS,
+        (("ELSE c.amount > f.amount END AS ahead", "ELSE false END AS ahead"),),
     ),
     Mutant(
         "fill key without order_id",
         "25",
-        DISPOSITIONS,
+        ORDERS,
         (("SELECT DISTINCT ON (order_id, fill_id, venue, account) *\nFROM fills\n"
           "ORDER BY order_id, fill_id, venue, account,",
           "SELECT DISTINCT ON (fill_id, venue, account) *\nFROM fills\nORDER BY fill_id, venue, account,"),),
@@ -123,55 +124,49 @@ MUTANTS = (
         "one transaction instead of two",
         "",
         LEDGER,
-        (("            return self.connection.run(lambda connection: _record(connection, facts))\n",
-          "            def both(connection: Connection) -> Recorded:\n"
+        (("            return self.connection.run(partial(record_batch, batch=facts))\n",
+          "            def both(connection):\n"
           "                with connection.transaction():\n"
-          "                    recorded = _record(connection, facts)\n"
-          "                    self._kept = _resolve(connection, recorded.touched)\n"
+          "                    recorded = record_batch(connection, facts)\n"
+          "                    self._resolved = resolve_links(connection, recorded.touched)\n"
           "                return recorded\n\n"
           "            return self.connection.run(both)\n"),
-         ("        return self.connection.run(lambda connection: _resolve(connection, touched))\n",
-          "        return self._kept\n")),
+         ("        return self.connection.run(partial(resolve_links, touched=touched))\n",
+          "        return self._resolved\n")),
     ),
     Mutant(
         "no closure over children",
         "09",
         LINKS,
-        (("  SELECT below.order_id FROM family CROSS JOIN LATERAL (\n"
-          "    SELECT order_id FROM trade_records WHERE parent_order_id = family.order_id\n",
-          "  SELECT below.order_id FROM family CROSS JOIN LATERAL (\n"
-          "    SELECT order_id FROM trade_records WHERE false\n"),),
+        (("FROM trade_records\nWHERE parent_order_id IS NOT NULL\n", "FROM trade_records\nWHERE false\n"),),
     ),
     Mutant(
         "parent link frozen",
         "24",
-        LINKS,
-        (('WHERE p.order_id IS NULL OR ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})',
-          'WHERE p.order_id IS NULL OR p.method <> \'parent\'\n'
-          '    AND ({_columns("p.")}) IS DISTINCT FROM ({_columns("w.")})'),),
+        f"{LEDGER_SQL}/resolve_links.sql",
+        (("     OR (p.bot_id, p.client_order_id,", "     OR p.method <> 'parent' AND (p.bot_id, p.client_order_id,"),),
     ),
     Mutant(
         "trigger from the event in hand",
         "",
-        DERIVE,
-        (("coalesce(l.trigger_type, s.trigger)", "coalesce(s.trigger, l.trigger_type)"),),
+        ORDERS,
+        (("coalesce(l.trigger_type, e.trigger)", "coalesce(e.trigger, l.trigger_type)"),),
     ),
     Mutant(
         "totals incremented instead of derived",
         "02 06 08",
-        DERIVE,
+        ORDERS,
         (("CASE quantity_unit WHEN 'quote' THEN coalesce(net_value, 0) ELSE net_amount END)\n"
-          "           AS filled_quantity,",
+          "         AS filled_quantity,",
           "net_amount + coalesce((SELECT t.filled_quantity FROM trade_records t\n"
           "                                           WHERE t.order_id = summed.order_id), 0))\n"
-          "           AS filled_quantity,"),),
+          "         AS filled_quantity,"),),
     ),
     Mutant(
         "null score stored as 0",
         "22",
         LINKS,
-        (("s.buy_score, s.sell_score,",
-          "coalesce(s.buy_score, 0) AS buy_score, coalesce(s.sell_score, 0) AS sell_score,"),),
+        (("s.buy_score, s.sell_score,", "coalesce(s.buy_score, 0), coalesce(s.sell_score, 0),"),),
     ),
     Mutant(
         "veto on side left out",
@@ -182,7 +177,7 @@ MUTANTS = (
     Mutant(
         "a key that was given up still bars",
         "",
-        LINKS,
+        f"{LEDGER_SQL}/lock_related_orders.sql",
         (("  UNION\n  SELECT client_order_id FROM fill_receipts WHERE order_id = ANY (%(orders)s::text[] COLLATE \"C\")\n"
           "  UNION\n  SELECT client_order_id FROM order_events WHERE order_id = ANY (%(orders)s::text[] COLLATE \"C\")\n",
           ""),),
@@ -198,9 +193,9 @@ MUTANTS = (
         "a signal is good for a day",
         "03",
         LINKS,
-        (("JOIN {signals} s ON s.client_order_id = c.client_order_id\n",
-          "JOIN {signals} s ON s.client_order_id = c.client_order_id"
-          " AND s.signalled_at > c.placed - interval '1 day'\n"),),
+        (("  ) s ON s.client_order_id = c.client_order_id\n",
+          "  ) s ON s.client_order_id = c.client_order_id"
+          " AND s.signalled_at > c.placed - interval '24 hours'\n"),),
     ),
     Mutant(
         "a repeated post is a conflict",
@@ -223,8 +218,11 @@ MUTANTS = (
     Mutant(
         "a poll's word is the last",
         "08",
-        DERIVE,
-        (('"min(CASE ingest_via WHEN', '"max(CASE ingest_via WHEN'),),
+        ORDERS,
+        (("         min(channel_rank(ingest_via)) AS channel\n  FROM receipts\n",
+          "         max(channel_rank(ingest_via)) AS channel\n  FROM receipts\n"),
+         ("         min(channel_rank(ingest_via)) AS channel,\n         min(created_at) AS placed_at",
+          "         max(channel_rank(ingest_via)) AS channel,\n         min(created_at) AS placed_at")),
     ),
     Mutant(
         "what expired still answers",
@@ -235,15 +233,15 @@ MUTANTS = (
     Mutant(
         "a snapshot is in force once only",
         "",
-        FACTS,
-        (('" WHERE snapshot_id IS NOT NULL ON CONFLICT',
-          '" WHERE snapshot_id IS NOT NULL AND NOT EXISTS (SELECT FROM strategy_activations o"\n'
-          '    " WHERE o.snapshot_id = w.snapshot_id) ON CONFLICT'),),
+        f"{LEDGER_SQL}/insert_activations.sql",
+        (("FROM activation_changes\nWHERE snapshot_id IS NOT NULL\n",
+          "FROM activation_changes c\nWHERE snapshot_id IS NOT NULL AND NOT EXISTS (\n"
+          "  SELECT FROM strategy_activations o WHERE o.snapshot_id = c.snapshot_id)\n"),),
     ),
     Mutant(
         "the first run activates nothing",
         "10 11",
-        FACTS,
+        f"{LEDGER_SQL}/find_activation_changes.sql",
         (("own.snapshot_id IS DISTINCT FROM earlier.snapshot_id AS is_step",
           "own.snapshot_id IS DISTINCT FROM earlier.snapshot_id\n"
           "           AND earlier.snapshot_id IS NOT NULL AS is_step"),),
@@ -289,7 +287,7 @@ MUTANTS = (
     Mutant(
         "a cancelled order filled nothing",
         "17",
-        DERIVE,
+        ORDERS,
         (("bits & 2 <> 0 OR (bits & 28 <> 0 AND net_amount > 0)", "bits & 2 <> 0"),),
     ),
     Mutant(
@@ -317,7 +315,7 @@ MUTANTS = (
         "a replaced order hands nothing on",
         "23",
         LINKS,
-        (("coalesce(c.replaces_order_id, counted.parent, c.aside[1])", "coalesce(counted.parent, c.aside[1])"),),
+        (("coalesce(c.replaces_order_id, counted.parent, c.postponed[1])", "coalesce(counted.parent, c.postponed[1])"),),
     ),
     Mutant(
         "a key may be used again",

@@ -44,22 +44,22 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         if self.deadline is not None:
             remaining = self.deadline - time.monotonic()
             if remaining <= 0:
-                raise self._given_up()
+                raise self._deadline_exceeded()
             timeout = remaining if timeout is None else min(timeout, remaining)
         try:
             return super().wait(gen, interval, timeout)
         except errors.OperationalError as error:
             if self.deadline is not None and time.monotonic() >= self.deadline:
-                raise self._given_up() from error
+                raise self._deadline_exceeded() from error
             raise
 
-    def _given_up(self) -> DeadlineExceededError:
+    def _deadline_exceeded(self) -> DeadlineExceededError:
         self.close()
         return DeadlineExceededError("PostgreSQL did not answer in time")
 
 
 class LedgerConnection:
-    """Connects when needed, keeps the connection between invocations, gives it up when in doubt.
+    """Connects when needed, keeps the connection between invocations, closes it when in doubt.
 
     Args:
         settings: where and as whom.
@@ -113,25 +113,27 @@ class LedgerConnection:
                 raise
             except _RETRIED as error:
                 self.deadlocks += 1
-                self._settle()
+                self._make_idle()
                 if attempt >= self._attempts or time.monotonic() >= deadline:
-                    raise LedgerUnavailableError(f"PostgreSQL gave up: {type(error).__name__}") from error
+                    reason = f"PostgreSQL retry limit reached: {type(error).__name__}"
+                    raise LedgerUnavailableError(reason) from error
                 time.sleep(self._random.uniform(0, _RETRY_PAUSE_SECONDS * 2**attempt))
                 attempt += 1
             except psycopg.Error as error:
                 lost = self._connection is None or self._connection.broken or self._connection.closed
-                self._settle()
+                self._make_idle()
                 if not (lost or _is_unavailable(error)):
                     raise
                 self.close()
                 if reconnected or not lost:
-                    raise LedgerUnavailableError(f"PostgreSQL is away: {_first_line(error)}") from error
+                    reason = f"PostgreSQL is unavailable: {_first_line(error)}"
+                    raise LedgerUnavailableError(reason) from error
                 reconnected = True
             except BaseException:
                 self.close()
                 raise
             else:
-                self._settle()
+                self._make_idle()
                 return result
 
     def close(self) -> None:
@@ -158,7 +160,7 @@ class LedgerConnection:
             raise DeadlineExceededError("PostgreSQL did not answer in time") from error
         return self._connection
 
-    def _settle(self) -> None:
+    def _make_idle(self) -> None:
         """Leave the connection idle, or close it."""
         connection = self._connection
         if connection is None:
@@ -177,7 +179,7 @@ def connect(settings: DatabaseSettings, *, connect_seconds: int = 3) -> Deadline
     """Open a connection over TLS, with certificate and host name verified, in autocommit.
 
     Raises:
-        psycopg.OperationalError: refused, away, or not who it should be.
+        psycopg.OperationalError: refused, unreachable, or not who it should be.
     """
     return DeadlineConnection.connect(
         host=settings.db_host,

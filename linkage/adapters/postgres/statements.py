@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
 
+@cache
 def statement(module: str, name: str) -> LiteralString:
     """Return the statement ``sql/<name>.sql`` beside a module.
 

@@ -1,7 +1,8 @@
 """The ledger's write side: facts in, orders and links as functions of them.
 
-``facts`` inserts, ``orders`` makes orders, ``links`` makes links, ``maintenance`` serves the schedules, and
-``ledger`` puts them into transactions.
+``recording`` is the first step of a batch, ``resolving`` the second; ``maintenance``, ``quarantine`` and
+``rates`` serve the schedules and operators, and ``ledger`` puts them behind the port. The functions of facts
+themselves are in the schema: ``derive_orders`` and ``resolve_links``.
 """
 
 from linkage.adapters.postgres.ledger.ledger import PostgresLedger

@@ -1,95 +1,95 @@
-"""Statements of the sweep and of the scheduled maintenance."""
+"""What the schedules ask of the ledger: orders without a link, missing facts, a window's health."""
 
 from __future__ import annotations
 
-from typing import LiteralString
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg.rows import class_row
+
+from linkage.adapters.postgres.connection import Connection
+from linkage.adapters.postgres.ledger.pipeline import json_array, only_row, rows
+from linkage.adapters.postgres.statements import statement
+from linkage.domain.facts import LedgerHealth, RecordedOrder, Touched, Window
+from linkage.domain.ids import OrderId
+from linkage.ports.store import HotItem
 
 BACKLOG_DAYS = 60
 """How far back, by first recording, the sweep looks for orders without a link."""
 
-UNRESOLVED: LiteralString = """
-WITH waiting AS MATERIALIZED (
-  SELECT d.order_id, row_number() OVER (ORDER BY d.order_time DESC NULLS FIRST, d.order_id) AS place
-  FROM order_dispositions d
-  JOIN trade_records t USING (order_id)
-  WHERE d.executed AND d.disposition IN ('pending', 'lost', 'disabled', 'external', 'unsignalled')
-    AND d.first_recorded_at > now() - make_interval(days => %(days)s)
-    AND (d.expected
-         OR EXISTS (SELECT FROM strategy_signals s WHERE s.client_order_id = t.client_order_id)
-         OR t.parent_order_id IS NOT NULL OR t.replaces_order_id IS NOT NULL)
-)
-SELECT order_id FROM waiting
-ORDER BY place > (%(limit)s::int + 1) / 2, random()
-LIMIT %(limit)s
-"""
-"""The newest, up to half of the limit, and of the others as many as there is room for, by lot: orders that
-are lost for good must not keep a repairable one, old or new, from its turn."""
-
-RECORDED_SINCE: LiteralString = """
-SELECT first_recorded_at, order_id FROM trade_records
-WHERE first_recorded_at >= %(start)s AND (first_recorded_at, order_id) > (%(start)s, %(after)s)
-ORDER BY first_recorded_at, order_id
-LIMIT %(limit)s
-"""
-
-QUARANTINED: LiteralString = """
-SELECT quarantine_id, source, body, message_id, reason FROM quarantine
-WHERE resolved_at IS NULL AND quarantine_id > %(after)s
-  AND (%(id)s::bigint IS NULL OR quarantine_id = %(id)s)
-ORDER BY quarantine_id
-LIMIT %(limit)s
-"""
-
-SETTLE: LiteralString = """
-UPDATE quarantine SET resolved_at = clock_timestamp() WHERE quarantine_id = %s AND resolved_at IS NULL
-"""
-
-DISMISS: LiteralString = """
-UPDATE quarantine SET resolved_at = clock_timestamp(), resolution = %s
-WHERE quarantine_id = %s AND resolved_at IS NULL
-"""
-
-KEEP_TRIALS: LiteralString = """
-INSERT INTO trials (strategy, params_hash, config_hash, data_hash, period_start, period_end, label, result,
-                    tried_at)
-SELECT strategy, params_hash, config_hash, data_hash, "from", "to", label, result, tried_at
-FROM json_to_recordset(%s::json) AS trial (
-  strategy text, params_hash text, config_hash text, data_hash text, "from" timestamptz, "to" timestamptz,
-  label text, result jsonb, tried_at timestamptz)
-ON CONFLICT DO NOTHING
-"""
-
-MISSING: dict[str, LiteralString] = {
-    "signal": """
-SELECT n FROM json_to_recordset(%s::json) AS f (n integer, bot_id text, client_order_id text, meaning text)
-WHERE NOT EXISTS (SELECT FROM strategy_signals s WHERE s.client_order_id = f.client_order_id
-                  AND s.bot_id = f.bot_id AND s.meaning = f.meaning)
-""",
-    "snapshot": """
-SELECT n FROM json_to_recordset(%s::json) AS f (n integer, snapshot_id uuid, config_hash text)
-WHERE NOT EXISTS (SELECT FROM snapshot_descriptions s WHERE s.snapshot_id = f.snapshot_id
-                  AND s.config_hash = f.config_hash)
-""",
-    "run": """
-SELECT n FROM json_to_recordset(%s::json) AS f (n integer, run_id uuid)
-WHERE NOT EXISTS (SELECT FROM strategy_runs r WHERE r.run_id = f.run_id)
-""",
-    "bot": """
-SELECT n FROM json_to_recordset(%s::json) AS f (n integer, bot_id text, updated_at timestamptz)
-WHERE NOT EXISTS (SELECT FROM bots b WHERE b.bot_id = f.bot_id AND b.updated_at = f.updated_at)
-""",
-    "switch": """
-SELECT n FROM json_to_recordset(%s::json) AS f (n integer, changed_at timestamptz)
-WHERE NOT EXISTS (SELECT FROM switch_intervals s WHERE s.changed_at = f.changed_at)
-""",
+UNRESOLVED_ORDERS = statement(__file__, "unresolved_orders")
+RECORDED_SINCE = statement(__file__, "recorded_since")
+INSERT_TRIALS = statement(__file__, "insert_trials")
+COUNT_DISPOSITIONS = statement(__file__, "count_dispositions")
+MISSING_FACTS: Mapping[str, LiteralString] = {
+    "signal": statement(__file__, "missing_signals"),
+    "snapshot": statement(__file__, "missing_snapshots"),
+    "run": statement(__file__, "missing_runs"),
+    "bot": statement(__file__, "missing_bots"),
+    "switch": statement(__file__, "missing_switches"),
+}
+"""By kind of a hot item."""
+_IDENTITY_OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "signal": ("bot_id", "client_order_id", "meaning"),
+    "snapshot": ("snapshot_id", "config_hash"),
+    "run": ("run_id",),
+    "bot": ("bot_id", "updated_at"),
+    "switch": ("changed_at",),
 }
 
-HEALTH: LiteralString = """
-SELECT disposition, count(*)
-FROM order_dispositions
-WHERE executed AND order_time >= %(start)s AND order_time < %(end)s AND mode IS DISTINCT FROM 'test'
-GROUP BY disposition
-"""
 
-# Beyond these the rate is no longer news, but the defect still is.
-DEFECTS: LiteralString = "SELECT count(*) FROM quarantine WHERE resolved_at IS NULL"
+def unresolved_orders(connection: Connection, limit: int) -> Touched:
+    """Return executed orders without a link that should have one or may get one."""
+    found = rows(connection, UNRESOLVED_ORDERS, {"limit": limit, "days": BACKLOG_DAYS})
+    return Touched(order_ids=frozenset(OrderId(order.order_id) for order in found))
+
+
+def recorded_since(
+    connection: Connection, start: datetime, after: OrderId | None, limit: int
+) -> Sequence[RecordedOrder]:
+    """Return the orders first recorded since a moment, oldest first."""
+    cursor = connection.cursor(row_factory=class_row(RecordedOrder))
+    return cursor.execute(RECORDED_SINCE, {"start": start, "after": after or "", "limit": limit}).fetchall()
+
+
+def insert_trials(connection: Connection, trials: Sequence[str]) -> int:
+    """Add trials, as JSON, and return how many were new."""
+    return connection.execute(INSERT_TRIALS, {"trials": json_array(trials)}).rowcount
+
+
+def missing_facts(connection: Connection, items: Sequence[HotItem]) -> set[int]:
+    """Return the places of those items whose facts are not in the ledger, of items without identity too."""
+    asked: dict[str, list[dict[str, Any]]] = {}
+    absent: set[int] = set()
+    for number, item in enumerate(items):
+        try:
+            body = json.loads(item.body)
+            identity = {name: body[name] for name in _IDENTITY_OF_KIND[item.kind]}
+        except (KeyError, TypeError, ValueError):
+            absent.add(number)
+            continue
+        asked.setdefault(item.kind, []).append({"number": number, **identity})
+    with connection.pipeline():
+        cursors = [
+            rows(connection, MISSING_FACTS[kind], {"facts": json.dumps(identities)})
+            for kind, identities in asked.items()
+        ]
+    return absent | {fact.number for cursor in cursors for fact in cursor.fetchall()}
+
+
+def health(connection: Connection, window: Window) -> LedgerHealth:
+    """Count the dispositions of a window, and what is in the quarantine: a defect at any age."""
+    with connection.pipeline():
+        dispositions = rows(connection, COUNT_DISPOSITIONS, {"start": window.start, "end": window.end})
+        quarantine = rows(connection, "SELECT count(*) AS events FROM quarantine WHERE resolved_at IS NULL")
+    counts = {row.disposition: row.orders for row in dispositions.fetchall()}
+    executed, linked = sum(counts.values()), counts.get("linked", 0)
+    judged = linked + counts.get("lost", 0) + counts.get("conflict", 0)
+    return LedgerHealth(
+        counts=counts,
+        linkage_rate=linked / judged if judged else None,
+        executed_linkage_rate=linked / executed if executed else None,
+        quarantined=only_row(quarantine).events,
+    )

@@ -15,8 +15,8 @@ import pytest
 from psycopg import errors
 
 from linkage.adapters.postgres.connection import connect
-from linkage.adapters.postgres.ledger import links
-from linkage.adapters.postgres.ledger.ledger import record_statements
+from linkage.adapters.postgres.ledger import resolving
+from linkage.adapters.postgres.ledger.recording import send_batch
 from linkage.adapters.postgres.read.verify import verify
 from linkage.domain.facts import FactBatch
 from linkage.runtime.settings import DatabaseSettings
@@ -67,7 +67,7 @@ def test_two_first_fills_of_one_order_at_the_same_instant_both_count(
     one, other = two
     with one.database.connect("recorder", autocommit=False) as first:
         # The first recorder is stopped after its facts and its order, before it commits.
-        record_statements(first, batch_of(fill(A, "t1")))
+        send_batch(first, batch_of(fill(A, "t1")))
         with running(lambda: other.tell(fill(A, "t2"))):
             wait_until_blocked(one.database)
             first.commit()
@@ -80,7 +80,7 @@ def test_two_versions_of_one_fill_at_the_same_instant_are_a_conflict(
 ) -> None:
     one, other = two
     with one.database.connect("recorder", autocommit=False) as first:
-        record_statements(first, batch_of(fill(A, "t1", quantity="1")))
+        send_batch(first, batch_of(fill(A, "t1", quantity="1")))
         with running(lambda: other.tell(fill(A, "t1", quantity="2"))):
             wait_until_blocked(one.database)
             first.commit()
@@ -111,8 +111,8 @@ def test_the_second_steps_of_a_signal_and_a_fill_wait_for_each_other(
     touched_by_fill = one.ledger.record(batch_of(fill(A, client_order_id=KEY))).touched
     with one.database.connect("recorder", autocommit=False) as stale:
         # This step has locked the order and seen no signal; it will find nothing to link.
-        stale.execute(links.LOCK_FAMILY, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
-        assert stale.execute(links.RESOLVE).fetchall() != []
+        stale.execute(resolving.LOCK_RELATED, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
+        assert stale.execute(resolving.RESOLVE_LINKS).fetchall() != []
         with running(lambda: other.tell(SIGNAL)) as resolved:
             wait_until_blocked(one.database)
             stale.commit()
@@ -250,7 +250,7 @@ def test_a_crash_between_the_steps_is_repaired_by_the_next_delivery(told: ToldLe
 
 def test_a_crash_inside_the_first_step_leaves_nothing(told: ToldLedger) -> None:
     with told.database.connect("recorder", autocommit=False) as crashing:
-        record_statements(crashing, batch_of(fill(A)))
+        send_batch(crashing, batch_of(fill(A)))
         crashing.rollback()
     assert told.database.rows("SELECT count(*) FROM fills") == [(0,)]
     assert told.ledger.record(FactBatch()).new_facts == 0

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from linkage.adapters.postgres.ledger.ledger import record_statements
+from linkage.adapters.postgres.ledger.recording import send_batch
 from linkage.contracts.signals import BotRecord, StoredSignal
 from linkage.domain.facts import FactBatch, Window
 from tests.support.events import NOW, SNAPSHOT_B, fill, native_id, order, our_key, signal
@@ -153,7 +153,7 @@ def test_nothing_is_counted_while_a_recorder_may_hold_what_nobody_sees_yet(told:
     told.tell(OURS, fill(A))
     with told.database.connect("recorder", autocommit=False) as slow:
         # It has written the order and found nothing to forget, and commits after the counting.
-        record_statements(slow, batch_of(fill(B, executed_at=at(0.2))))
+        send_batch(slow, batch_of(fill(B, executed_at=at(0.2))))
         told.ledger.maintain(LATER)
         assert counted(told) == 0
         slow.commit()

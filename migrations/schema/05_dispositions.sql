@@ -6,14 +6,6 @@ SELECT DISTINCT ON (bot_id) bot_id, source, venue, account, mode, expects_signal
 FROM bots
 ORDER BY bot_id, updated_at DESC;
 
--- One row per fill: of several versions the greatest.
-CREATE VIEW counted_fills AS
-SELECT DISTINCT ON (order_id, fill_id, venue, account) *
-FROM fills
-ORDER BY order_id, fill_id, venue, account,
-         coalesce(quantity, cumulative_quantity) DESC, coalesce(price, average_price) DESC NULLS LAST,
-         coalesce(fee, total_fees) DESC NULLS LAST, executed_at DESC, economics DESC;
-
 -- A pattern that somebody mistyped matches nothing; it must not make every report fail. It is looked at once
 -- for each bot and statement.
 CREATE FUNCTION valid_pattern(pattern text) RETURNS text

@@ -53,3 +53,16 @@ GRANT EXECUTE ON FUNCTION rate_bucket(timestamptz), facts_for_rates(),
   linkage_rates(timestamptz, timestamptz) TO recorder, reader, sql_reader;
 
 GRANT SELECT ON split_lots TO recorder, reader, sql_reader;
+
+-- What follows from facts: the recorder writes it, and a reader may compare.
+GRANT SELECT ON counting_cumulative, order_chunks, order_ancestry, order_parents, described_snapshots,
+  derived_activations, activation_changes TO recorder;
+GRANT SELECT ON counting_cumulative, order_ancestry, order_parents, described_snapshots, derived_activations
+  TO sql_reader;
+REVOKE EXECUTE ON FUNCTION status_bit(text), channel_rank(text), known_origin(text), max_signal_lag(),
+  derive_orders(text[], boolean), resolve_links(text[]), rates_by_bucket(timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION status_bit(text), channel_rank(text), known_origin(text), max_signal_lag(),
+  derive_orders(text[], boolean), resolve_links(text[]), rates_by_bucket(timestamptz, timestamptz)
+  TO recorder, reader;
+REVOKE EXECUTE ON FUNCTION fill_economics, fill_receipt FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fill_economics, fill_receipt TO recorder, reader;

@@ -18,6 +18,23 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT (SELECT count(*) FROM bots) + (SELECT count(*) FROM switch_intervals)
 $$;
 
+-- The orders of a period, counted by the bucket that they are in, as rolled_rates has them.
+CREATE FUNCTION rates_by_bucket(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (bucket timestamptz, has_pending boolean, counts jsonb)
+LANGUAGE sql STABLE PARALLEL RESTRICTED AS $$
+  SELECT bucket, bool_or(disposition = 'pending'),
+         jsonb_agg(jsonb_build_object('mode', mode, 'disposition', disposition, 'orders', orders,
+                                      'with_link', with_link) ORDER BY mode, disposition)
+  FROM (
+    SELECT rate_bucket(order_time) AS bucket, coalesce(mode, 'unknown') AS mode, disposition,
+           count(*) AS orders, count(snapshot_id) AS with_link
+    FROM order_dispositions
+    WHERE executed AND order_time >= from_time AND order_time < to_time
+    GROUP BY 1, 2, 3
+  ) counted
+  GROUP BY bucket
+$$;
+
 -- By index and nested loops only: a planner that cannot see the bounds would read whole tables for a few
 -- minutes of orders. OFFSET 0 keeps it from looking for the minutes of each order.
 CREATE FUNCTION linkage_rates(from_time timestamptz, to_time timestamptz)
