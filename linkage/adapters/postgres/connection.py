@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
+from psycopg.rows import namedtuple_row
 
 from linkage.domain.errors import ConfigurationError, LedgerUnavailableError
 from linkage.runtime.settings import DatabaseSettings
@@ -217,3 +219,37 @@ def _is_unavailable(error: psycopg.Error) -> bool:
 
 def _first_line(error: psycopg.Error) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+@contextmanager
+def one_round_trip(connection: Connection) -> Iterator[None]:
+    """Send statements, with those that begin and commit their transaction, before waiting for any answer.
+
+    psycopg's own transactions wait three times more. After an error the server skips what follows, the
+    commit included, and ``LedgerConnection`` rolls back. Within a caller's transaction it is a part of that.
+    """
+    own = connection.info.transaction_status == TransactionStatus.IDLE
+    with connection.pipeline():
+        if own:
+            connection.execute("BEGIN")
+        yield
+        if own:
+            connection.execute("COMMIT")
+
+
+def rows(
+    connection: Connection, query: LiteralString, parameters: Mapping[str, Any] | None = None
+) -> psycopg.Cursor[Any]:
+    """Send a statement and return the cursor of its rows, which have the columns' names."""
+    return connection.cursor(row_factory=namedtuple_row).execute(query, parameters)
+
+
+def only_row(cursor: psycopg.Cursor[Any]) -> Any:
+    """Return the row of a statement that always has exactly one."""
+    (row,) = cursor.fetchall()
+    return row
+
+
+def json_array(texts: Iterable[str]) -> str:
+    """Return JSON texts as one array."""
+    return "[" + ",".join(texts) + "]"

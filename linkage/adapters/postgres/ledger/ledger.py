@@ -2,35 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
-from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.connection import (
+    Connection,
+    LedgerConnection,
+    json_array,
+    one_round_trip,
+    only_row,
+    rows,
+)
 from linkage.adapters.postgres.ledger import maintenance, quarantine, rates
-from linkage.adapters.postgres.ledger.recording import record_batch
-from linkage.adapters.postgres.ledger.resolving import resolve_links
+from linkage.adapters.postgres.statements import statement
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import (
     FactBatch,
     KeptEvent,
     LedgerHealth,
+    LinkMade,
     LotsMatched,
+    MissingSignal,
     QuarantinedEvent,
     Recorded,
     RecordedOrder,
     Resolved,
+    SignalKey,
     Touched,
     Window,
 )
-from linkage.domain.ids import OrderId
+from linkage.domain.ids import BotId, ClientOrderId, OrderId
 from linkage.ports.store import HotItem
 
 if TYPE_CHECKING:
     from linkage.adapters.postgres.lots.lots import PostgresLots
+
+INSERT_FACTS: Mapping[str, LiteralString] = {
+    "fills": statement(__file__, "insert_fills"),
+    "order_events": statement(__file__, "insert_order_events"),
+    "signals": statement(__file__, "insert_signals"),
+    "snapshots": statement(__file__, "insert_snapshots"),
+    "runs": statement(__file__, "insert_runs"),
+    "bots": statement(__file__, "insert_bots"),
+    "switches": statement(__file__, "insert_switches"),
+}
+"""By part of a batch."""
+INSERT_QUARANTINED = statement(__file__, "insert_quarantined")
+
+WRITE_ORDERS = (
+    statement(__file__, "insert_orders"),
+    statement(__file__, "lock_orders"),
+    statement(__file__, "invalidate_rates"),
+    statement(__file__, "update_orders"),
+)
+RECORD_FILL_CONFLICTS = statement(__file__, "record_fill_conflicts")
+DESCRIBE_SNAPSHOTS = (statement(__file__, "lock_snapshots"), statement(__file__, "describe_snapshots"))
+CHANGE_ACTIVATIONS: Sequence[LiteralString] = (
+    # One change at a time: it is computed from runs of which another batch may have just recorded some.
+    "LOCK TABLE strategy_activations IN SHARE ROW EXCLUSIVE MODE",
+    statement(__file__, "find_activation_changes"),
+    # In this order: an activation that ends makes room for the one that is open.
+    statement(__file__, "delete_activations"),
+    statement(__file__, "update_activations"),
+    statement(__file__, "insert_activations"),
+)
+
+ORDERS_OF_BOTS = statement(__file__, "orders_of_bots")
+LOCK_RELATED = statement(__file__, "lock_related_orders")
+INVALIDATE_RATES = statement(__file__, "invalidate_rates")
+RESOLVE_LINKS = statement(__file__, "resolve_links")
+UPDATE_ORDERS = statement(__file__, "update_orders")
+
+# A batch finds everything by key. Statistics of a young or fast growing table tempt the planner into
+# comparing each of its rows with each key of the batch, or into compiling what takes milliseconds to run.
+# The orders that a transaction works on travel from statement to statement in a setting of it.
+_BEGIN_STEP: LiteralString = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),"
+    " set_config('linkage.scope', '{}', true), set_config('linkage.doubled', '{}', true)"
+)
 
 _PARTS = ("fills", "order_events", "signals", "snapshots", "runs", "bots", "switches")
 _SOURCE_OF_PART = {"fills": "fills", "order_events": "fills"}
@@ -182,3 +236,129 @@ def _batch(facts: Iterable[tuple[str, str]], quarantined: Sequence[QuarantinedEv
     for part, text in facts:
         parts[part].append(text)
     return FactBatch(**parts, quarantined=quarantined)
+
+
+def record_batch(connection: Connection, batch: FactBatch) -> Recorded:
+    """Insert facts and recompute the orders that they touch, in one transaction and one round trip."""
+    with one_round_trip(connection):
+        cursors = send_batch(connection, batch)
+    inserted = {part: only_row(cursor) for part, cursor in cursors.items()}
+    new = sum(answer.new_facts for answer in inserted.values())
+    total = sum(len(getattr(batch, part)) for part in inserted)
+    return Recorded(_touched(inserted), new, total - new)
+
+
+def send_batch(connection: Connection, batch: FactBatch) -> Mapping[str, Any]:
+    """Send the first step's statements within the caller's transaction.
+
+    Returns:
+        by part of the batch, the cursor with what was inserted.
+    """
+    inserted: dict[str, Any] = {}
+
+    def insert(part: str) -> bool:
+        texts = getattr(batch, part)
+        if texts:
+            inserted[part] = rows(connection, INSERT_FACTS[part], {"facts": json_array(texts)})
+        return bool(texts)
+
+    def run(statements: Sequence[LiteralString]) -> None:
+        for query in statements:
+            connection.execute(query)
+
+    begin_step(connection)
+    has_fills, has_events = insert("fills"), insert("order_events")
+    if has_fills or has_events:
+        run(WRITE_ORDERS)
+    if has_fills:
+        connection.execute(RECORD_FILL_CONFLICTS)
+    insert("signals")
+    if insert("snapshots"):
+        run(DESCRIBE_SNAPSHOTS)
+    if insert("runs"):
+        run(CHANGE_ACTIVATIONS)
+    insert("bots")
+    insert("switches")
+    if batch.quarantined:
+        events = json.dumps([_quarantined_row(event) for event in batch.quarantined])
+        connection.execute(INSERT_QUARANTINED, {"facts": events})
+    return inserted
+
+
+def _touched(inserted: Mapping[str, Any]) -> Touched:
+    order_ids: set[OrderId] = set()
+    for part in ("fills", "order_events"):
+        if part in inserted:
+            order_ids.update(inserted[part].order_ids or ())
+    keys: frozenset[SignalKey] = frozenset()
+    if "signals" in inserted:
+        signals = inserted["signals"]
+        keys = frozenset(
+            SignalKey(BotId(bot_id), ClientOrderId(key))
+            for bot_id, key in zip(signals.bot_ids or (), signals.client_order_ids or (), strict=True)
+        )
+    bots = inserted["bots"].bot_ids or () if "bots" in inserted else ()
+    return Touched(frozenset(order_ids), keys, frozenset(bots))
+
+
+def _quarantined_row(event: QuarantinedEvent) -> dict[str, str | None]:
+    # PostgreSQL's text has no NUL; what comes with one is stored with its escape.
+    return {
+        name: None if value is None else value.replace("\x00", "\\u0000")
+        for name, value in (
+            ("source", event.source),
+            ("reason", event.reason),
+            ("field", event.field),
+            ("body", event.body),
+            ("message_id", event.message_id),
+        )
+    }
+
+
+def resolve_links(connection: Connection, touched: Touched) -> Resolved:
+    """Resolve the links of touched orders, in one transaction and, unless bots came, one round trip."""
+    order_ids = set(touched.order_ids)
+    if touched.bots:
+        # Looked for in this step: what another recorder was about to commit in the first one is there by now.
+        named = rows(connection, ORDERS_OF_BOTS, {"bots": sorted(touched.bots)})
+        order_ids.update(order.order_id for order in named)
+    parameters = {
+        "orders": sorted(order_ids),
+        "keys": sorted({key.client_order_id for key in touched.keys}),
+    }
+    with one_round_trip(connection):
+        begin_step(connection)
+        connection.execute(LOCK_RELATED, parameters)
+        connection.execute(INVALIDATE_RATES)
+        outcomes = rows(connection, RESOLVE_LINKS)
+        connection.execute(UPDATE_ORDERS)
+    made: list[LinkMade] = []
+    removed: list[OrderId] = []
+    missing: list[MissingSignal] = []
+    conflicts: list[OrderId] = []
+    for outcome in outcomes.fetchall():
+        if outcome.what == "made":
+            made.append(
+                LinkMade(
+                    order_id=outcome.order_id,
+                    client_order_id=outcome.client_order_id,
+                    snapshot_id=outcome.snapshot_id,
+                    method=outcome.method,
+                    relinked=outcome.relinked,
+                    snapshot_changed=outcome.snapshot_changed,
+                )
+            )
+        elif outcome.what == "removed":
+            removed.append(outcome.order_id)
+        elif outcome.what == "conflict":
+            conflicts.append(outcome.order_id)
+        elif outcome.what == "missing":
+            key = outcome.client_order_id
+            lookups = tuple(SignalKey(bot_id, key) for bot_id in outcome.lookups)
+            missing.append(MissingSignal(outcome.order_id, key, lookups))
+    return Resolved(made, removed, missing, conflicts)
+
+
+def begin_step(connection: Connection) -> None:
+    """Set what holds for all statements of a step, to its transaction's end."""
+    connection.execute(_BEGIN_STEP)

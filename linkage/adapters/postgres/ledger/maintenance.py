@@ -9,8 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
-from linkage.adapters.postgres.connection import Connection
-from linkage.adapters.postgres.ledger.pipeline import json_array, only_row, rows
+from linkage.adapters.postgres.connection import Connection, json_array, only_row, rows
 from linkage.adapters.postgres.statements import statement
 from linkage.domain.facts import LedgerHealth, RecordedOrder, Touched, Window
 from linkage.domain.ids import OrderId

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from linkage.adapters.postgres.connection import Connection, LedgerConnection
-from linkage.adapters.postgres.ledger.pipeline import only_row, rows
+from linkage.adapters.postgres.connection import Connection, LedgerConnection, only_row, rows
 from linkage.adapters.postgres.statements import statement
 
 RETENTION = timedelta(days=35)

@@ -15,8 +15,7 @@ import pytest
 from psycopg import errors
 
 from linkage.adapters.postgres.connection import connect
-from linkage.adapters.postgres.ledger import resolving
-from linkage.adapters.postgres.ledger.recording import send_batch
+from linkage.adapters.postgres.ledger.ledger import LOCK_RELATED, RESOLVE_LINKS, send_batch
 from linkage.adapters.postgres.read.verify import verify
 from linkage.domain.facts import FactBatch
 from linkage.runtime.settings import DatabaseSettings
@@ -111,8 +110,8 @@ def test_the_second_steps_of_a_signal_and_a_fill_wait_for_each_other(
     touched_by_fill = one.ledger.record(batch_of(fill(A, client_order_id=KEY))).touched
     with one.database.connect("recorder", autocommit=False) as stale:
         # This step has locked the order and seen no signal; it will find nothing to link.
-        stale.execute(resolving.LOCK_RELATED, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
-        assert stale.execute(resolving.RESOLVE_LINKS).fetchall() != []
+        stale.execute(LOCK_RELATED, {"orders": sorted(touched_by_fill.order_ids), "keys": []})
+        assert stale.execute(RESOLVE_LINKS).fetchall() != []
         with running(lambda: other.tell(SIGNAL)) as resolved:
             wait_until_blocked(one.database)
             stale.commit()

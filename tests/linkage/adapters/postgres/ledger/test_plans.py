@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from linkage.adapters.postgres.ledger import resolving
+from linkage.adapters.postgres.ledger.ledger import LOCK_RELATED, RESOLVE_LINKS
 from tests.support.events import fill, native_id, our_key, signal
 from tests.support.ledger import ToldLedger
 
@@ -19,7 +19,7 @@ def test_no_array_of_keys_is_searched_once_for_each_row(told: ToldLedger) -> Non
         # The joins that are left are the ones that lead there.
         for setting in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan"):
             connection.execute(f"SET LOCAL {setting} = off".encode())
-        connection.execute(resolving.LOCK_RELATED, {"orders": [ORDER], "keys": []})
-        plan = [line for (line,) in connection.execute("EXPLAIN " + resolving.RESOLVE_LINKS).fetchall()]
+        connection.execute(LOCK_RELATED, {"orders": [ORDER], "keys": []})
+        plan = [line for (line,) in connection.execute("EXPLAIN " + RESOLVE_LINKS).fetchall()]
     assert [line for line in plan if ARRAY_BESIDE_A_KEY.search(line)] == []
     assert any("= ANY" in line for line in plan)

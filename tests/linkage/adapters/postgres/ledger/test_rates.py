@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from linkage.adapters.postgres.ledger.recording import send_batch
+from linkage.adapters.postgres.ledger.ledger import send_batch
 from linkage.contracts.signals import BotRecord, StoredSignal
 from linkage.domain.facts import FactBatch, Window
 from tests.support.events import NOW, SNAPSHOT_B, fill, native_id, order, our_key, signal
