@@ -27,12 +27,6 @@ TOLD_AT_ONCE = 200
 """Trials in one request; each is about a kilobyte."""
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands directly under `linkage`."""
-    app.command()(backtest)
-    app.command()(trials)
-
-
 def backtest(
     candles: Annotated[Path, typer.Option(help="Folder of BASE-QUOTE_5m.csv.gz files.")],
     params: Annotated[

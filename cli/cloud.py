@@ -15,17 +15,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import boto3
-import botocore.session
 import typer
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from infra.cdk.stages import STAGE_NAMES
+from cli.signed_requests import SignedRequests
+from infra.cdk.stage_names import STAGE_NAMES
 from linkage.domain.errors import LinkageError
 from local.state import LocalState
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 
@@ -62,17 +62,28 @@ class Cloud:
     Args:
         stage: local, dev or prod.
         profile: AWS profile; None for the default credentials. Not used locally.
+        region: AWS region; None for ``AWS_REGION``, else botocore's own choice. Not used locally.
         state: the local cloud that is up; None outside the local stage.
     """
 
-    def __init__(self, stage: str, *, profile: str | None = None, state: LocalState | None = None) -> None:
+    def __init__(
+        self,
+        stage: str,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        state: LocalState | None = None,
+    ) -> None:
         self.stage = stage
         self.profile = profile
+        self.region = region
         self.state = state
         self._clients: dict[tuple[str, float, int], Any] = {}
 
     @classmethod
-    def connect(cls, stage: str | None = None, profile: str | None = None) -> Cloud:
+    def connect(
+        cls, stage: str | None = None, profile: str | None = None, region: str | None = None
+    ) -> Cloud:
         """Return the chosen stage: named, else ``LINKAGE_STAGE``, else local when it is up, else dev.
 
         Raises:
@@ -83,24 +94,34 @@ class Cloud:
         if chosen not in STAGE_NAMES:
             raise CommandError(f"there is no stage {chosen!r}; stages are {', '.join(STAGE_NAMES)}")
         if chosen != "local":
-            return cls(chosen, profile=profile)
+            return cls(chosen, profile=profile, region=region)
         if state is None:
             raise CommandError("the local cloud is not up; start it with: linkage local up")
         return cls(chosen, state=state)
 
     @cached_property
-    def session(self) -> boto3.Session:
-        """The boto3 session with this stage's credentials and region."""
+    def signed(self) -> SignedRequests | None:
+        """Requests that need no client; None where only a client knows the credentials."""
+        if self.state is not None:
+            return SignedRequests.of_local_cloud(self.state)
+        return None if self.profile else SignedRequests.of_environment(self.region)
+
+    @cached_property
+    def session(self) -> Session:
+        """The botocore session with this stage's credentials and region."""
+        import botocore.session
+
         if self.state is None:
-            return boto3.Session(profile_name=self.profile)
+            session = botocore.session.Session(profile=self.profile)
+            # botocore itself reads AWS_DEFAULT_REGION only.
+            if region := self.region or os.environ.get("AWS_REGION"):
+                session.set_config_variable("region", region)
+            return session
         # Whatever AWS_PROFILE and the configuration file say: it is this machine.
-        core = botocore.session.Session({"profile": (None, None, None, None)})
-        return boto3.Session(
-            botocore_session=core,
-            aws_access_key_id=self.state.access_key_id,
-            aws_secret_access_key=self.state.secret_access_key,
-            region_name=self.state.region,
-        )
+        session = botocore.session.Session({"profile": (None, None, None, None)})
+        session.set_credentials(self.state.access_key_id, self.state.secret_access_key)
+        session.set_config_variable("region", self.state.region)
+        return session
 
     def client(self, service: str, *, read_timeout: float = 60, max_attempts: int = 3) -> Any:
         """Return a client of an AWS service, at the local endpoint in the local stage.
@@ -108,7 +129,7 @@ class Cloud:
         It is made once for each set of arguments and shared from then on.
 
         Args:
-            service: boto3's name of the service.
+            service: botocore's name of the service.
             read_timeout: seconds to wait for an answer.
             max_attempts: all attempts together; 1 for calls that must not be repeated.
         """
@@ -118,18 +139,22 @@ class Cloud:
         return self._clients[key]
 
     def close(self) -> None:
-        """Close the connections of all clients."""
+        """Close all connections."""
+        if self.signed is not None:
+            self.signed.close()
         for client in self._clients.values():
             client.close()
         self._clients.clear()
 
     def _made_client(self, service: str, read_timeout: float, max_attempts: int) -> Any:
+        from botocore.config import Config
+
         config = Config(
             connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": max_attempts}
         )
         if self.state is None:
-            return self.session.client(service, config=config)
-        return self.session.client(
+            return self.session.create_client(service, config=config)
+        return self.session.create_client(
             service,
             endpoint_url=self.state.endpoint_url,
             verify=self.state.ca_file,
@@ -144,13 +169,20 @@ class Cloud:
             CommandError: the stage is not deployed there.
         """
         name = f"linkage-{self.stage}-service"
+        outputs = None if self.signed is None else self.signed.stack_outputs(name)
+        # A client repeats what failed for a moment, and knows what the rest means.
+        return self._outputs_by_client(name) if outputs is None else outputs
+
+    def _outputs_by_client(self, stack: str) -> Mapping[str, str]:
+        from botocore.exceptions import ClientError
+
         try:
-            stacks = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+            stacks = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
-                raise CommandError(f"stack {name} does not exist; deploy this stage first") from None
+                raise CommandError(f"stack {stack} does not exist; deploy this stage first") from None
             raise
-        return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
     def output(self, name: str) -> str:
         """Return one output of the service stack.
@@ -183,18 +215,21 @@ class Cloud:
             FunctionFailedError: the function raised.
             CommandError: the stage is not deployed.
         """
-        function = self.output(output_name)
-        reply = self.client("lambda", read_timeout=read_timeout, max_attempts=1).invoke(
-            FunctionName=function, Payload=json.dumps(payload).encode()
-        )
-        body = reply["Payload"].read()
+        body, failed = self._invoke(self.output(output_name), json.dumps(payload).encode(), read_timeout)
         decoded: Any = json.loads(body) if body else None
-        if "FunctionError" in reply:
+        if failed:
             detail: Mapping[str, Any] = decoded if isinstance(decoded, dict) else {}
             raise FunctionFailedError(
                 output_name, str(detail.get("errorType", "")), str(detail.get("errorMessage", ""))
             )
         return decoded
+
+    def _invoke(self, function: str, payload: bytes, read_timeout: float) -> tuple[bytes, bool]:
+        if self.signed is not None:
+            return self.signed.invoke(function, payload, read_timeout=read_timeout)
+        client = self.client("lambda", read_timeout=read_timeout, max_attempts=1)
+        reply = client.invoke(FunctionName=function, Payload=payload)
+        return reply["Payload"].read(), "FunctionError" in reply
 
 
 @dataclass(slots=True)
@@ -203,6 +238,7 @@ class Options:
 
     stage: str | None = None
     profile: str | None = None
+    region: str | None = None
     cloud: Cloud | None = None
 
 
@@ -210,5 +246,5 @@ def cloud_of(context: typer.Context) -> Cloud:
     """Return the cloud that the command line chose."""
     options = context.ensure_object(Options)
     if options.cloud is None:
-        options.cloud = Cloud.connect(options.stage, options.profile)
+        options.cloud = Cloud.connect(options.stage, options.profile, options.region)
     return options.cloud

@@ -16,12 +16,6 @@ from local.state import ROOT
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the commands.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Put both commands directly under `linkage`."""
-    app.command()(deploy)
-    app.command()(destroy)
-
-
 def deploy(
     context: typer.Context,
     sender: Annotated[str | None, typer.Option(help="Address that reports come from.")] = None,
@@ -42,13 +36,13 @@ def deploy(
     }
     flags = _flags(context, {name: value for name, value in given.items() if value is not None})
     if bootstrap:
-        _run(["bootstrap", *flags], dry_run)
-    _run(["deploy", "--all", "--require-approval", "broadening", *flags], dry_run)
+        _run(context, ["bootstrap", *flags], dry_run)
+    _run(context, ["deploy", "--all", "--require-approval", "broadening", *flags], dry_run)
 
 
 def destroy(context: typer.Context, dry_run: DryRun = False) -> None:
     """Remove a stage from AWS. Stage prod keeps its database and its table until you delete them."""
-    _run(["destroy", "--all", *_flags(context, {})], dry_run)
+    _run(context, ["destroy", "--all", *_flags(context, {})], dry_run)
 
 
 def _flags(context: typer.Context, values: dict[str, str]) -> list[str]:
@@ -60,12 +54,15 @@ def _flags(context: typer.Context, values: dict[str, str]) -> list[str]:
     return [*flags, "--profile", options.profile] if options.profile else flags
 
 
-def _run(arguments: list[str], dry_run: bool) -> None:
+def _run(context: typer.Context, arguments: list[str], dry_run: bool) -> None:
+    region = context.ensure_object(Options).region
+    chosen = {} if region is None else {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if dry_run:
-        typer.echo(f"cdk {shlex.join(arguments)}")
+        prefix = "" if region is None else f"AWS_REGION={region} "
+        typer.echo(f"{prefix}cdk {shlex.join(arguments)}")
         return
     done = subprocess.run(
-        cdk_command(*arguments), cwd=ROOT, env={**os.environ, "PATH": tool_path()}, check=False
+        cdk_command(*arguments), cwd=ROOT, env={**os.environ, "PATH": tool_path(), **chosen}, check=False
     )
     if done.returncode != 0:
         raise CommandError(f"cdk {arguments[0]} ended with exit code {done.returncode}")

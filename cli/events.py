@@ -110,11 +110,6 @@ class Import:
         return text
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command directly under `linkage`."""
-    app.command("import")(import_events)
-
-
 def import_events(
     context: typer.Context,
     file: Annotated[
@@ -130,9 +125,10 @@ def import_events(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and send nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import fills and order events: fields are those of POST /v1/fills/generic, ingest_via is import.
+    """Import fills and order events from a file.
 
-    Rows that are wrong are listed and not sent, the others are. Importing a file twice changes nothing.
+    Fields are those of POST /v1/fills/generic; ingest_via is import. Rows that are wrong are listed and not
+    sent, the others are. Importing a file twice changes nothing.
     Exit code 1 when a row is wrong.
     """
     defaults = {"type": event_type and event_type.value, "venue": venue, "account": account, "bot_id": bot}

@@ -56,20 +56,16 @@ class Table:
     pages: Iterator[Sequence[Row]]
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command directly under `linkage`."""
-    app.command()(export)
-
-
 def export(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv or .parquet.")],
     since: FromOption = None,
     until: UntilOption = None,
 ) -> None:
-    """Write one row for each closed lot: parameters, scores, indicators, slippage, P&L.
+    """Write closed lots with their parameters, a row for each.
 
-    It is read in pages and written as it comes, so that its length does not matter.
+    A row also has indicators, slippage and P&L. Lots are read in pages and written as they come, so that
+    the length of the period does not matter.
     """
     write = _writer(out)
     start, end = (

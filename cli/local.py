@@ -19,9 +19,7 @@ from local.deploy import StageOptions
 from local.mailbox import read_mailbox
 from local.state import ROOT, LocalState, local_directory
 
-app = typer.Typer(
-    help="The whole product on this machine: an AWS emulator and PostgreSQL.", no_args_is_help=True
-)
+app = typer.Typer(help="Run the whole product on this machine, without AWS.", no_args_is_help=True)
 
 DEFAULTS = StageOptions()
 _FOLLOW_SECONDS = 0.5

@@ -1,38 +1,18 @@
-"""The ``linkage`` command: global options, error messages, and the groups of commands.
-
-A group is a module with ``app = typer.Typer(...)`` for `linkage GROUP COMMAND`, or with
-``register(app)`` for commands that stand directly under `linkage`.
-"""
+"""The ``linkage`` command: global options, error messages, and the list of commands."""
 
 from __future__ import annotations
 
 import errno
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from typer.core import TyperGroup
 
-import cli.backtest
-import cli.bot
-import cli.deploy
-import cli.events
-import cli.export
-import cli.local
-import cli.params
-import cli.quarantine
-import cli.repair
-import cli.report
-import cli.secret
-import cli.smoke
-import cli.sql
-import cli.switch
-import cli.trace
 from cli.cloud import USAGE, CommandError, Options
-from infra.cdk.stages import STAGE_NAMES
+from cli.commands import LazyGroup
+from infra.cdk.stage_names import STAGE_NAMES
 from linkage.domain.errors import LinkageError
 from local.state import ROOT
 
@@ -48,18 +28,36 @@ class LinkageGroup(TyperGroup):
             return super().invoke(ctx)
         except CommandError as error:
             raise _stop(str(error), error.exit_code) from None
-        except ClientError as error:
-            detail = error.response.get("Error", {})
-            message = f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
-            raise _stop(message, USAGE) from None
-        except (NoCredentialsError, NoRegionError) as error:
-            raise _stop(f"{str(error).rstrip('.')}. {_NO_ACCOUNT}", USAGE) from None
-        except (BotoCoreError, LinkageError) as error:
+        except LinkageError as error:
             raise _stop(str(error), USAGE) from None
+        except _aws_errors() as error:
+            raise _stop(_message_of(error), USAGE) from None
         except OSError as error:
             if error.errno == errno.EPIPE or error.filename is None:
                 raise
             raise _stop(f"{error.filename}: {error.strerror}", USAGE) from None
+
+
+class RootGroup(LinkageGroup, LazyGroup):
+    """`linkage` itself."""
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    # Not at the top: most invocations never see AWS fail, and many never see AWS.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError
+
+
+def _message_of(error: Exception) -> str:
+    from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+
+    if isinstance(error, ClientError):
+        detail = error.response.get("Error", {})
+        return f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
+    if isinstance(error, (NoCredentialsError, NoRegionError)):
+        return f"{str(error).rstrip('.')}. {_NO_ACCOUNT}"
+    return str(error)
 
 
 def _stop(message: str, exit_code: int) -> typer.Exit:
@@ -68,7 +66,7 @@ def _stop(message: str, exit_code: int) -> typer.Exit:
 
 
 app = typer.Typer(
-    cls=LinkageGroup,
+    cls=RootGroup,
     help="Which strategy parameters made this trade?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -78,6 +76,8 @@ app = typer.Typer(
 
 def _show_version(value: bool) -> None:
     if value:
+        from importlib.metadata import version
+
         typer.echo(f"linkage {version('linkage')}")
         raise typer.Exit
 
@@ -94,30 +94,16 @@ def options(
         ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="AWS profile of that stage's account.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="AWS region. Default: AWS_REGION, else the profile's.")
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Which strategy parameters made this trade?"""
     chosen = context.ensure_object(Options)
-    chosen.stage, chosen.profile = stage, profile
-
-
-app.add_typer(cli.local.app, name="local")
-app.add_typer(cli.bot.app, name="bot")
-app.add_typer(cli.params.app, name="params")
-app.add_typer(cli.switch.app, name="switch")
-app.add_typer(cli.secret.app, name="secret")
-app.add_typer(cli.quarantine.app, name="quarantine")
-cli.deploy.register(app)
-cli.report.register(app)
-cli.export.register(app)
-cli.trace.register(app)
-cli.sql.register(app)
-cli.events.register(app)
-cli.repair.register(app)
-cli.backtest.register(app)
-cli.smoke.register(app)
+    chosen.stage, chosen.profile, chosen.region = stage, profile, region
 
 
 def main() -> None:

@@ -6,12 +6,9 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+import typer
 
-NARROWEST = 8
+MIN_COLUMN_WIDTH = 8
 """Cells. A column that has fewer for a long value shows nothing that can be read."""
 
 
@@ -25,21 +22,26 @@ def print_table(
 ) -> None:
     """Print rows under their columns; None shows as a dash.
 
-    Words stay in one piece where the screen has room for that. Where it has no room for all columns, each
-    row is a table of its own.
+    Words stay in one piece where the screen is wide enough for that. Where it is too narrow for all columns,
+    each row is a table of its own.
     """
+    # Rich takes longer to import than most commands take to ask for their first answer.
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
     console = Console()
     cells = [["–" if value is None else str(value) for value in row] for row in rows]
-    room = console.width - 3 * len(columns) - 1
-    words = [max(map(_longest_word, column)) for column in zip(columns, *cells, strict=True)]
-    if len(columns) > 2 and sum(min(width, NARROWEST) for width in words) > room:
+    available = console.width - 3 * len(columns) - 1
+    word_widths = [max(map(_longest_word, column)) for column in zip(columns, *cells, strict=True)]
+    if len(columns) > 2 and sum(min(width, MIN_COLUMN_WIDTH) for width in word_widths) > available:
         for number, row in enumerate(cells, start=1):
             print_table(("column", "value"), zip(columns, row, strict=True), title=f"row {number}")
         return
     widths: Sequence[int | None] = [None] * len(columns)
-    if sum(words) <= room:
-        whole = [max(map(_longest_line, column)) for column in zip(columns, *cells, strict=True)]
-        widths = _widened(words, whole, room)
+    if sum(word_widths) <= available:
+        line_widths = [max(map(_longest_line, column)) for column in zip(columns, *cells, strict=True)]
+        widths = _widened(word_widths, line_widths, available)
     heads = [Column(name, overflow="fold", width=width) for name, width in zip(columns, widths, strict=True)]
     table = Table(*heads, title=title, title_justify="left", header_style="bold")
     for row in cells:
@@ -50,24 +52,28 @@ def print_table(
 
 def say(text: str) -> None:
     """Print a line for people on standard error, so that standard output stays for results."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    typer.echo(text, err=True)
 
 
-def _widened(least: Sequence[int], most: Sequence[int], room: int) -> list[int]:
-    """Return widths between two bounds that share what room is left, those that need little first."""
-    widths = list(least)
-    left = room - sum(widths)
-    waiting = sorted(range(len(widths)), key=lambda place: most[place] - least[place])
-    for done, place in enumerate(waiting):
-        more = min(most[place] - least[place], left // (len(waiting) - done))
-        widths[place] += more
+def _widened(minimum: Sequence[int], maximum: Sequence[int], available: int) -> list[int]:
+    """Return widths between two bounds that share what is available, those that need little first."""
+    widths = list(minimum)
+    left = available - sum(widths)
+    waiting = sorted(range(len(widths)), key=lambda column: maximum[column] - minimum[column])
+    for done, column in enumerate(waiting):
+        more = min(maximum[column] - minimum[column], left // (len(waiting) - done))
+        widths[column] += more
         left -= more
     return widths
 
 
 def _longest_word(text: str) -> int:
+    from rich.cells import cell_len
+
     return max(map(cell_len, text.split()), default=0)
 
 
 def _longest_line(text: str) -> int:
+    from rich.cells import cell_len
+
     return max(map(cell_len, text.splitlines()), default=0)

@@ -10,9 +10,7 @@ import typer
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 
-app = typer.Typer(
-    help="What could not be understood: list it, show it, try it again, dismiss it.", no_args_is_help=True
-)
+app = typer.Typer(help="List, show, retry and dismiss quarantined events.", no_args_is_help=True)
 
 RETRY_SECONDS = 320
 

@@ -20,12 +20,6 @@ PART_SECONDS = 320
 _COUNTS = ("orders", "linked", "changed", "unlinked", "conflicts", "keys_without_signal")
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands directly under `linkage`."""
-    app.command()(relink)
-    app.command()(redrive)
-
-
 def relink(
     context: typer.Context,
     since: Annotated[

@@ -1,4 +1,4 @@
-"""``linkage rate``, ``linkage report`` and ``linkage verify``: what the ledger says of itself."""
+"""``linkage report``: a period's report, on the screen, in files and by mail."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
-from cli.output import print_json, print_table, say
+from cli.output import print_json, say
 from cli.parquet import write_parquet
 from cli.period import FromOption, HoursOption, UntilOption, period_of
 from cli.tables import TABLE_COLUMNS, print_tables, table_rows, tables_csv
 from functions.report.rendering.images import beside, images_of, inside
-from linkage.contracts.report import ModeRates, Rate, RatesDocument
 
 
 class Format(StrEnum):
@@ -44,35 +43,6 @@ class Group(StrEnum):
     EXIT = "exit"
     PARAMS_HASH = "params_hash"
     HOUR = "hour"
-
-
-def register(app: typer.Typer) -> None:
-    """Put the commands directly under `linkage`."""
-    app.command()(rate)
-    app.command()(report)
-    app.command()(verify)
-
-
-def rate(
-    context: typer.Context,
-    hours: HoursOption = None,
-    since: FromOption = None,
-    until: UntilOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the three rates. Exit code 1 when an order is lost or in conflict."""
-    period = period_of(hours, since, until, now=datetime.now(UTC))
-    reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "rates", **period})
-    document = RatesDocument.model_validate(reply["result"])
-    if as_json:
-        print_json(document.model_dump(mode="json"))
-    elif not document.modes:
-        say(f"No orders and no signals from {period['start']} to {period['end']}.")
-    else:
-        for each in document.modes:
-            _print_rates(each)
-    if any(each.lost or each.conflict for each in document.modes):
-        raise typer.Exit(PROBLEM)
 
 
 def report(
@@ -191,21 +161,6 @@ def _page(reply: Mapping[str, Any], files: Sequence[Path]) -> Path:
     return pages[0] if pages else _page(reply, save(reply, Path(mkdtemp(prefix="linkage-"))))
 
 
-def verify(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Compute everything afresh from the facts and compare. Exit code 1 when a row differs."""
-    reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "verify"}, read_timeout=900)
-    result: Mapping[str, Any] = reply["result"]
-    if as_json:
-        print_json(result)
-    else:
-        print_table(
-            ("invariant", "rows", "breaking it"),
-            [(each["name"], each["rows"], _offences(each)) for each in result["checks"]],
-        )
-    if not result["holds"]:
-        raise typer.Exit(PROBLEM)
-
-
 def save(reply: Mapping[str, Any], folder: Path) -> Sequence[Path]:
     """Write a report's HTML, text and CSV files into a folder, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,34 +196,6 @@ def _request(
         payload["subject"] = subject
     reply: Mapping[str, Any] = cloud.invoke("SendReportFunction", payload)
     return reply
-
-
-def _print_rates(rates: ModeRates) -> None:
-    apart = [
-        ("pending, apart", rates.pending),
-        ("lost", rates.lost),
-        ("conflict", rates.conflict),
-        ("signals suppressed", rates.signals_suppressed),
-    ]
-    print_table(
-        ("rate", "of", "count", "percent"),
-        [
-            ("expected orders linked", *_cells(rates.expected)),
-            ("all executed orders linked", *_cells(rates.executed)),
-            ("signals that became an order", *_cells(rates.signals)),
-            *((name, None, value, None) for name, value in apart if value),
-        ],
-        title=f"mode {rates.mode}",
-    )
-
-
-def _cells(rate: Rate) -> tuple[object, ...]:
-    return rate.whole, rate.part, None if rate.percent is None else f"{rate.percent} %"
-
-
-def _offences(check: Mapping[str, Any]) -> str:
-    shown = ", ".join(check["offenders"][:3])
-    return "none" if not check["offences"] else f"{check['offences']}: {shown}"
 
 
 def _sent_words(reply: Mapping[str, Any]) -> str:

@@ -56,19 +56,14 @@ class Line:
     advice: str
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command directly under `linkage`."""
-    app.command()(smoke)
-
-
 def smoke(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only what is not OK.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a deployed stage from outside: stacks, API, database, runs, queues, mail, alarms, schedules.
+    """Check a deployed stage from outside; it changes nothing.
 
-    It changes nothing. Exit code 1 when a check fails.
+    It checks stacks, API, database, runs, queues, mail, alarms and schedules. Exit code 1 when a check fails.
     """
     cloud = cloud_of(context)
     lines = list(look_at(cloud))

@@ -11,11 +11,6 @@ from cli.cloud import PROBLEM, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command directly under `linkage`."""
-    app.command()(sql)
-
-
 def sql(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="One statement; - reads it from standard input.")],

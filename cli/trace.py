@@ -23,11 +23,6 @@ Row = Mapping[str, Any]
 _DEFECTS = ("lost", "conflict")
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command directly under `linkage`."""
-    app.command()(trace)
-
-
 def trace(
     context: typer.Context,
     identifier: Annotated[
@@ -35,7 +30,7 @@ def trace(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show parameters, scores, signal, order events, fills and link of an order.
+    """Show an order's parameters, scores, signal, fills and link.
 
     Exit code 1 when there is no such order or signal.
     """

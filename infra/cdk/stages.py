@@ -11,18 +11,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from functions.sighook.settings import REFERENCE_STRATEGY
+from infra.cdk.stage_names import STAGE_NAMES, StageName
 from infra.cdk.strategies import StrategyError, check_strategy
 from linkage.domain.candle_bucket import CandleBucket, parse_candle_bucket
 from linkage.domain.errors import ConfigurationError
 
-StageName = Literal["local", "dev", "prod"]
-STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 SendWhen = Literal["always", "activity", "problem"]
 MARKET_ADDRESSES = {
     "simulation": "simulation:<seed>",

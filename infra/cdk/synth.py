@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from infra.cdk.app import build_app
-from infra.cdk.stages import STAGE_NAMES
+from infra.cdk.stage_names import STAGE_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 
 import pytest
 from typer.testing import CliRunner
@@ -55,3 +56,19 @@ def test_the_local_stage_is_not_deployed_to_an_account(command: str) -> None:
 
 def test_removal_names_the_stage() -> None:
     assert run("--stage", "dev", "destroy", "--dry-run") == (0, ["cdk destroy --all -c stage=dev"])
+
+
+def test_the_region_is_the_one_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--region", "eu-west-1", "destroy", "--dry-run") == (
+        0,
+        ["AWS_REGION=eu-west-1 cdk destroy --all -c stage=dev"],
+    )
+    environments = []
+
+    def cdk(_command: object, *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        environments.append(env)
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", cdk)
+    assert run("--region", "eu-west-1", "destroy")[0] == 0
+    assert environments[0]["AWS_REGION"] == environments[0]["AWS_DEFAULT_REGION"] == "eu-west-1"
