@@ -23,24 +23,15 @@ from linkage.domain.canonical import parse_utc
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId
 from linkage.domain.tokens import hash_token, make_token
+from linkage.sources.registry import SOURCE_NAMES
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 app = typer.Typer(help="Register bots and their tokens.", no_args_is_help=True)
 
 
-class Source(StrEnum):
-    """What a bot speaks."""
-
-    BOTTRADER = "bottrader"
-    TRADINGVIEW = "tradingview"
-    FREQTRADE = "freqtrade"
-    CCXT = "ccxt"
-    GENERIC = "generic"
-
-
 class Mode(StrEnum):
-    """Modes are never summed."""
+    """What a bot trades with. Figures of different modes are never added up."""
 
     LIVE = "live"
     PAPER = "paper"
@@ -57,12 +48,12 @@ class Expects(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a person says of a bot.
+    """The registration of a bot.
 
     Attributes:
         client_id_pattern: regular expression that the bot's client order ids match, and no one else's.
-        forward_url: the receiver behind us; its posts come here first.
-        time_zone: IANA zone of those of its times that have none.
+        forward_url: where its posts are forwarded to, once they are stored.
+        time_zone: IANA zone of its timestamps that have none.
         linked_since: older orders are not expected to be linked; the present when None.
     """
 
@@ -131,37 +122,58 @@ def directory_of(cloud: Cloud) -> DynamoBotDirectory:
     return DynamoBotDirectory(cloud.output("TableName"), cloud.client("dynamodb"))
 
 
+def _known_source(name: str) -> str:
+    if name not in SOURCE_NAMES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, SOURCE_NAMES))}.")
+    return name
+
+
 @app.command()
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The bot's name in every table and report, e.g. matrix.")],
-    source: Annotated[Source, typer.Option(help="What it speaks.")],
-    venue: Annotated[str, typer.Option(help="Where it trades, e.g. coinbase.")],
-    account: Annotated[str, typer.Option(help="Which account there.")] = "main",
-    mode: Annotated[Mode, typer.Option(help="Modes are never summed.")] = Mode.LIVE,
+    source: Annotated[
+        str,
+        typer.Option(
+            help="Payload format.",
+            metavar="|".join(SOURCE_NAMES),
+            autocompletion=lambda: list(SOURCE_NAMES),
+            callback=_known_source,
+        ),
+    ],
+    venue: Annotated[str, typer.Option(help="Venue that it trades at, e.g. coinbase.")],
+    account: Annotated[str, typer.Option(help="Account at the venue.")] = "main",
+    mode: Annotated[
+        Mode, typer.Option(help="Trading mode. Figures of different modes are never added up.")
+    ] = Mode.LIVE,
     expects_signals: Annotated[
-        Expects, typer.Option(help="Whether each of its orders has a signal.")
+        Expects,
+        typer.Option(help="Orders that have a signal: all, none, or those that --client-id-pattern matches."),
     ] = Expects.YES,
     client_id_pattern: Annotated[
-        str | None, typer.Option(help="Regular expression of its client order ids.")
+        str | None, typer.Option(help="Regular expression that its client order ids match.")
     ] = None,
     forward_url: Annotated[
-        str | None, typer.Option(help="The receiver behind us: its posts come here first, then go there.")
+        str | None, typer.Option(help="URL that its posts are forwarded to, once they are stored.")
     ] = None,
     time_zone: Annotated[
-        str | None, typer.Option(help="IANA zone of its times that have none; refused otherwise.")
+        str | None,
+        typer.Option(
+            help="IANA time zone of its timestamps without one. Default: such timestamps are refused."
+        ),
     ] = None,
-    book: Annotated[str | None, typer.Option(help="Which book its lots belong to.")] = None,
+    book: Annotated[str | None, typer.Option(help="Book that its lots belong to.")] = None,
     linked_since: Annotated[
-        str | None, typer.Option(help="ISO time with zone; older orders need no link. Default: now.")
+        str | None,
+        typer.Option(help="Orders before it need no link; ISO time with a zone. Default: now."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a bot; print its URL, its token (once) and what to paste where."""
+    """Register a bot; print its URL, its token and its setup."""
     cloud = cloud_of(context)
     wanted = Registration(
         name=name,
-        source=source.value,
+        source=source,
         venue=venue,
         account=account,
         mode=mode.value,
@@ -179,15 +191,15 @@ def add(
 @app.command("list")
 def list_bots(
     context: typer.Context,
-    removed: Annotated[bool, typer.Option("--removed", help="Removed ones as well.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="Include removed bots.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all bots."""
+    """List the bots."""
     records = directory_of(cloud_of(context)).all(removed=removed)
     if as_json:
         shown = [record.model_dump(mode="json", exclude={"token_hashes"}) for record in records]
         print_json(
-            [each | {"tokens": len(record.token_hashes)} for each, record in zip(shown, records, strict=True)]
+            [bot | {"tokens": len(record.token_hashes)} for bot, record in zip(shown, records, strict=True)]
         )
         return
     columns = ("bot", "source", "trades at", "mode", "signals", "tokens", "forwards to")
@@ -209,11 +221,11 @@ def list_bots(
 @app.command()
 def rotate(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The bot.")],
-    at_once: Annotated[bool, typer.Option("--at-once", help="The old token is not valid any more.")] = False,
+    name: Annotated[str, typer.Argument(help="Name of the bot.")],
+    at_once: Annotated[bool, typer.Option("--at-once", help="Revoke the old token now.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a new token; the old one stays valid until the next rotation, so that nothing is refused."""
+    """Print a new token; the old one is valid until the next rotation."""
     cloud = cloud_of(context)
     record, token = renew_token(directory_of(cloud), name, now=datetime.now(UTC), keep_previous=not at_once)
     _show_token(record, token, cloud, as_json)
@@ -222,10 +234,10 @@ def rotate(
 @app.command()
 def remove(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The bot.")],
+    name: Annotated[str, typer.Argument(help="Name of the bot.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Take a bot's tokens away; what it did stays in the ledger under its name."""
+    """Revoke a bot's tokens; its history stays in the ledger."""
     record = directory_of(cloud_of(context)).remove(BotId(name), at=datetime.now(UTC))
     if as_json:
         print_json({"bot_id": record.bot_id, "removed": True})

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.models import TyperInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,12 @@ def load_command(entry: Entry) -> Any:
     """Import a command's module and return the command, or the group, that is in it."""
     target = getattr(import_module(f"cli.{entry.module}"), entry.target)
     if isinstance(target, typer.Typer):
-        group = typer.main.get_group(target)
-        group.name = entry.name
-        return group
+        return typer.main.get_group_from_info(
+            TyperInfo(target, name=entry.name),
+            pretty_exceptions_short=False,
+            rich_markup_mode=None,
+            suggest_commands=True,
+        )
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(entry.name, cls=PlainCommand)(target)
     return typer.main.get_command(single)

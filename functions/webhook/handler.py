@@ -20,11 +20,11 @@ from linkage import __version__
 from linkage.domain.errors import LinkageError
 from linkage.domain.strict_json import parse_json
 from linkage.runtime.observability import emit_counts
+from linkage.sources.registry import FILL_SOURCES
 from linkage.sources.sender import Sender
 
 SIGNAL_LIMIT = 64 * 1024
 FILLS_LIMIT = 256 * 1024
-FILL_SOURCES = ("generic",)
 HEALTH = "/health"
 
 _JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")

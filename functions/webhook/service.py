@@ -48,7 +48,8 @@ from linkage.ports.forwarding import Forwarder
 from linkage.ports.keys import WebhookKeys
 from linkage.ports.queue import EventQueue
 from linkage.ports.store import SignalStore
-from linkage.sources import bottrader, canonical, generic
+from linkage.sources import canonical, generic
+from linkage.sources.registry import BY_NAME, GENERIC
 from linkage.sources.sender import Sender
 
 FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
@@ -150,7 +151,7 @@ def take_signal(
         KeyReusedError: the key is there with another meaning. Nothing is forwarded.
         StoreUnavailableError: nothing is sure to be stored, and nothing was forwarded.
     """
-    signal, key_field = _read_signal(document, sender)
+    signal, key_field = read_signal(document, sender)
     snapshot, snapshot_id = _snapshot_of(signal)
     key = signal.client_order_id or _key_of(signal, snapshot_id, sender)
     if is_ours(key) and not sender.first_party:
@@ -281,12 +282,17 @@ def _sender(record: str | None, *, first_party: bool) -> Sender:
     )
 
 
-def _read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
-    """Return the signal, and what its sender calls the key."""
-    # The existing bot says `pair` where everybody else says `symbol`.
-    if sender.source == "bottrader" and not (isinstance(document, dict) and "symbol" in document):
-        return bottrader.read_signal(document, sender), "order_id"
-    return canonical.read_signal(document, sender), "client_order_id"
+def read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
+    """Return the signal that a post means, and what its sender calls the key.
+
+    Raises:
+        InvalidInputError: it cannot be understood; names the field.
+        NotAllowedError: it speaks for another bot, venue or account.
+    """
+    source = BY_NAME.get(sender.source, GENERIC)
+    if source.is_native(document):
+        return source.read_signal(document, sender), source.key_field
+    return canonical.read_signal(document, sender), canonical.KEY_FIELD
 
 
 def _snapshot_of(signal: Signal) -> tuple[Snapshot | None, UUID | None]:

@@ -22,6 +22,19 @@ from linkage.sources.canonical import fields_of, with_instrument
 from linkage.sources.sender import Sender
 
 STRATEGY = "bottrader"
+KEY_FIELD = "order_id"
+SETUP = """\
+In the signal process:
+  webhook URL    {url}
+  bearer token   {token}
+
+For the link, one of the two:
+  - the order process places the order with the post's order_id as client_order_id, or
+  - it reports both ids after placing:
+    POST {api}/v1/orders
+    {{"client_order_id":"<order_id of the post>","order_id":"<order id of the venue>",
+     "venue":"{venue}","account":"{account}"}}
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_2100_MS = 4_102_444_800_000
 
@@ -51,7 +64,7 @@ class _Trigger(Wire):
 
 
 class BotTraderPost(Wire):
-    """One post, in its own words. Fields that nobody knows yet are kept."""
+    """One post, with the fields of that bot. Fields that nobody knows yet are kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -82,11 +95,16 @@ class BotTraderPost(Wire):
         return {"trigger": value} if isinstance(value, str) else value
 
 
+def is_native(document: Any) -> bool:
+    """Whether a document is that bot's: it has `pair` where everybody else has `symbol`."""
+    return not (isinstance(document, dict) and "symbol" in document)
+
+
 def read_signal(document: Any, sender: Sender) -> Signal:
     """Return the signal that a post of the existing bot means.
 
     Raises:
-        InvalidInputError: it cannot be understood; names the field in that bot's own words.
+        InvalidInputError: it cannot be understood; names the field as that bot does.
     """
     try:
         post = BotTraderPost.model_validate(dict(fields_of(document)))

@@ -15,8 +15,14 @@ from linkage.domain.errors import ConfigurationError, InvalidInputError, NotAllo
 from linkage.domain.instruments import normalise_symbol
 from linkage.sources.sender import Sender
 
+KEY_FIELD = "client_order_id"
 PINNED_FIELDS = ("bot_id", "venue", "account")
 TIMES = ("signalled_at", "bar_time")
+
+
+def is_native(_document: Any) -> bool:
+    """Every document is read as a canonical one unless its source says otherwise."""
+    return True
 
 
 def read_signal(document: Any, sender: Sender) -> Signal:

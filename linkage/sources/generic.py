@@ -1,4 +1,4 @@
-"""Fills and order events in our own words, from anybody: ``/v1/fills/generic`` and ``/v1/orders``."""
+"""Fills and order events in our own format, from anybody: ``/v1/fills/generic`` and ``/v1/orders``."""
 
 from __future__ import annotations
 
@@ -61,19 +61,19 @@ def elements_of(document: Any) -> list[Mapping[str, Any]]:
         raise InvalidInputError(f"the array holds more than {MAX_EVENTS} events", "body")
     for index, element in enumerate(elements):
         if not isinstance(element, dict):
-            place = str(index) if isinstance(document, list) else "body"
-            raise InvalidInputError("an event has to be a JSON object", place)
+            field = str(index) if isinstance(document, list) else "body"
+            raise InvalidInputError("an event has to be a JSON object", field)
     return elements
 
 
 def signal_keys(elements: Sequence[Mapping[str, Any]], sender: Sender) -> list[SignalKey]:
-    """Return where the signals live that know symbol and side of events without them."""
+    """Return the keys of the signals that symbol and side are taken from where an event has none."""
     keys: dict[SignalKey, None] = {}
     for element in elements:
         key = element.get("client_order_id")
         incomplete = element.get("symbol") is None or element.get("side") is None
         if incomplete and isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH:
-            keys[_place(key, sender)] = None
+            keys[_signal_key(key, sender)] = None
     return list(keys)
 
 
@@ -115,7 +115,7 @@ def _completed(
     given = {name: value for name, value in element.items() if value is not None}
     fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **complete(given, sender)}
     key = fields.get("client_order_id")
-    signal = signals.get(_place(key, sender)) if isinstance(key, str) else None
+    signal = signals.get(_signal_key(key, sender)) if isinstance(key, str) else None
     if signal is not None:
         fields.setdefault("symbol", signal["symbol"])
         fields.setdefault("side", signal["side"])
@@ -141,7 +141,7 @@ def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
         raise invalid_input(error) from None
 
 
-def _place(key: str, sender: Sender) -> SignalKey:
+def _signal_key(key: str, sender: Sender) -> SignalKey:
     """Keys of our own form are stored under our bot, whoever executes their orders."""
     bot = FIRST_PARTY_BOT if is_ours(key) else BotId(sender.bot_id)
     return SignalKey(bot, ClientOrderId(normalise_key(key)))

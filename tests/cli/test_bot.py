@@ -164,3 +164,9 @@ def test_the_switch_turns_and_tells(table: SignalsTable) -> None:
     assert json.loads(item["body"]["S"])["changed_by"] == "ops"
     assert json.loads(_run(table, "switch", "on", "--json").stdout) == {"linking_enabled": True}
     assert switchboard.linking_enabled()
+
+
+def test_a_source_that_nobody_reads_is_a_usage_error_that_names_the_known_ones(table: SignalsTable) -> None:
+    result = _run(table, "bot", "add", "x", "--source", "nonsense", "--venue", "coinbase")
+    assert result.exit_code == 2
+    assert "'nonsense' is not one of 'bottrader'" in result.stderr

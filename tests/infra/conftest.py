@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cdk.stages import STAGE_NAMES, load_stage
+from infra.cdk.stage_names import STAGE_NAMES
+from infra.cdk.stages import load_stage
 from tests.infra.assembly import Assembly
 
 

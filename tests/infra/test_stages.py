@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.cdk.stages import CONTEXT_NAMES, STAGE_NAMES, Context, StageError, load_stage
+from infra.cdk.stage_names import STAGE_NAMES
+from infra.cdk.stages import CONTEXT_NAMES, Context, StageError, load_stage
 
 
 def test_context_chooses_the_stage_and_overrides_it() -> None:
