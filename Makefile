@@ -21,7 +21,7 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: preflight help setup demo test lambda prove check format synth bench pictures clean lock
+.PHONY: preflight help setup demo test lambda prove check format synth bench docs pictures clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,9 @@ bench: setup ## Run the benchmarks (BENCH=name for one); results in out/bench
 
 pictures: setup ## Draw docs/pictures anew from the mail of the last `make demo`; needs a Chromium
 	$(BIN)/python -m tests.pictures
+
+docs: setup ## Write docs/cli.md anew from the commands
+	$(BIN)/python -m cli.reference
 
 lock: $(READY) ## Rewrite requirements/ from pyproject.toml
 	requirements/lock.sh --upgrade-package linkage

@@ -58,13 +58,20 @@ class OrmRecorder:
             "quantity": Decimal(fact["quantity"]), "fee": Decimal(fact["fee"]),
             "fee_currency": fact["fee_currency"], "executed_at": fact["executed_at"],
         }  # fmt: skip
-        told = {
+        order_fields = {
             "ingest_via": fact["ingest_via"], "venue_order_id": fact["venue_order_id"],
             "client_order_id": fact["client_order_id"], "key_is_ours": fact["key_is_ours"],
         }  # fmt: skip
         session.add(_row(fill, economics=0, kind="FILL", quantity_unit="base", **identity, **economics))
         session.add(
-            _row(receipt, receipt=0, executed_at=fact["executed_at"], raw=fact["raw"], **identity, **told)
+            _row(
+                receipt,
+                receipt=0,
+                executed_at=fact["executed_at"],
+                raw=fact["raw"],
+                **identity,
+                **order_fields,
+            )
         )
         before = session.get(order, fact["order_id"])
         if before is None:
@@ -72,7 +79,7 @@ class OrmRecorder:
             same = ("order_id", "venue", "account", "symbol", "side", "fee_currency")
             before = _row(
                 order, status="filled", quantity_unit="base", average_price=economics["price"],
-                order_time=fact["executed_at"], fill_count=0, event_count=0, **zero, **told,
+                order_time=fact["executed_at"], fill_count=0, event_count=0, **zero, **order_fields,
                 **{name: fact[name] for name in same},
             )  # fmt: skip
             session.add(before)

@@ -112,14 +112,14 @@ class Ledger:
         ports = Ports(self.ledger, nothing, nothing, SystemClock())
         reset()
         with (
-            Path(os.devnull).open("w") as away,
+            Path(os.devnull).open("w") as devnull,
             mock.patch.object(dependencies, "settings", return_value=settings),
             mock.patch.object(dependencies, "ports", return_value=ports),
             mock.patch.object(dependencies, "connection", return_value=self.connection),
         ):
 
             def handle(text: str) -> str:
-                with contextlib.redirect_stdout(away):
+                with contextlib.redirect_stdout(devnull):
                     return json.dumps(handler.record_fills(json.loads(text), None))
 
             yield handle
@@ -203,13 +203,13 @@ class Bench:
     def close(self) -> None:
         """Disconnect."""
         self._orm.close()
-        for each in (self._mapped, self._copier, self.empty):
-            each.close()
+        for ledger in (self._mapped, self._copier, self.empty):
+            ledger.close()
 
     def analyze(self) -> None:
         """Bring statistics up to date, as autovacuum would have."""
-        for each in (self._mapped, self._copier.ledger, self.empty):
-            each.superuser.execute("ANALYZE")
+        for ledger in (self._mapped, self._copier.ledger, self.empty):
+            ledger.superuser.execute("ANALYZE")
 
     def round(self, size: int, samples: Samples, handle: Callable[[str], str]) -> None:
         """Measure everybody once: seconds, or bytes of write-ahead log, per fill."""
@@ -307,7 +307,7 @@ def _growth(server: PostgresServer, generator: Generator, size: int, orders: int
     took = seconds_of(lambda: fill_with_old_orders(server.dsn(database="grown"), orders))
     print(f"{orders:,} old orders written in {took:.0f} s", flush=True)
     grown.superuser.execute("CREATE EXTENSION pg_prewarm")
-    found: list[dict[str, float]] = []
+    costs: list[dict[str, float]] = []
     for ids in GROWTHS:
         young = Ledger(server, f"young_{ids}")
         _settle(grown)
@@ -325,7 +325,7 @@ def _growth(server: PostgresServer, generator: Generator, size: int, orders: int
                     samples[f"{age} wal"].append(written / size)
         young.close()
         middle = {age: statistics.median(values) for age, values in samples.items()}
-        found.append({"0": 1e6 * middle["young"], str(orders): 1e6 * middle["grown"]})
+        costs.append({"0": 1e6 * middle["young"], str(orders): 1e6 * middle["grown"]})
         print(
             f"{ids} ids: a fill in an empty ledger {1e6 * middle['young']:.1f} us,"
             f" WAL {middle['young wal']:.0f} bytes; among {orders:,} orders"
@@ -334,7 +334,7 @@ def _growth(server: PostgresServer, generator: Generator, size: int, orders: int
             flush=True,
         )
     grown.close()
-    return found[0]
+    return costs[0]
 
 
 def _settle(ledger: Ledger) -> None:
@@ -349,7 +349,7 @@ def _settle(ledger: Ledger) -> None:
 
 def _ratio(samples: Mapping[str, Sequence[float]], name: str, other: str) -> float:
     pairs = zip(samples[name], samples[other], strict=True)
-    return statistics.median(one / another for one, another in pairs)
+    return statistics.median(numerator / denominator for numerator, denominator in pairs)
 
 
 def describe(size: int, samples: Mapping[str, Sequence[float]]) -> str:

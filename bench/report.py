@@ -52,18 +52,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--orders", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments or [])
-    found: dict[int, dict[str, float]] = {}
+    times_by_size: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="linkage-bench-") as folder:
         server = PostgresServer(Path(folder) / "postgres", configuration=CONFIGURATION)
         server.start()
         try:
             for orders in options.orders or SIZES:
-                found[orders] = measure(server, orders, rounds=options.rounds)
+                times_by_size[orders] = measure(server, orders, rounds=options.rounds)
         finally:
             server.remove()
-    print_table(found)
+    print_table(times_by_size)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({str(orders): times for orders, times in found.items()}, indent=2) + "\n")
+    OUT.write_text(
+        json.dumps({str(orders): times for orders, times in times_by_size.items()}, indent=2) + "\n"
+    )
 
 
 def measure(server: PostgresServer, orders: int, *, rounds: int) -> dict[str, float]:
@@ -156,10 +158,10 @@ def milliseconds(work: Callable[[], object], rounds: int) -> float:
     return round(statistics.median(samples), 3)
 
 
-def print_table(found: Mapping[int, Mapping[str, float]]) -> None:
+def print_table(times_by_size: Mapping[int, Mapping[str, float]]) -> None:
     """Print each query's time, its ratio to the scan, and its growth since the size before."""
     before: Mapping[str, float] | None = None
-    for orders, times in found.items():
+    for orders, times in times_by_size.items():
         print(f"\n{orders:,} orders{'ms':>27}{'of the scan':>14}{'growth':>9}")
         for name, value in times.items():
             growth = f"{value / before[name]:9.2f}" if before else f"{'':9}"

@@ -128,7 +128,9 @@ def polars_frame(candles: Candles) -> Any:
     polars: Any = importlib.import_module("polars")
     columns = dict(zip(("open", "high", "low", "close", "volume"), arrays_of(candles), strict=True))
     names = np.repeat(np.array(candles.symbols), candles.closes.shape[1])
-    return polars.DataFrame({"symbol": names, **{name: each.reshape(-1) for name, each in columns.items()}})
+    return polars.DataFrame(
+        {"symbol": names, **{name: values.reshape(-1) for name, values in columns.items()}}
+    )
 
 
 def by_polars(frame: Any, p: Parameters) -> Any:
@@ -146,7 +148,7 @@ def by_polars(frame: Any, p: Parameters) -> Any:
     )
     ranges = polars.max_horizontal(high - low, (high - before).abs(), (low - before).abs())
     line = close.ewm_mean(span=p.macd_fast, adjust=False) - close.ewm_mean(span=p.macd_slow, adjust=False)
-    each = {
+    columns = {
         "middle": close.rolling_mean(p.bollinger_period),
         "width": close.rolling_std(p.bollinger_period, ddof=0) * p.bollinger_deviations,
         "rsi": 100 * gain / (gain + loss),
@@ -158,14 +160,14 @@ def by_polars(frame: Any, p: Parameters) -> Any:
         "highest": high.shift(1).rolling_max(p.swing_bars),
         "lowest": low.shift(1).rolling_min(p.swing_bars),
     }
-    return frame.with_columns(**{name: values.over("symbol") for name, values in each.items()})
+    return frame.with_columns(**{name: values.over("symbol") for name, values in columns.items()})
 
 
 def pandas_frame(candles: Candles, symbol: int) -> Any:
     """Return the candles of one symbol as a pandas frame."""
     pandas: Any = importlib.import_module("pandas")
     columns = dict(zip(("open", "high", "low", "close", "volume"), arrays_of(candles), strict=True))
-    return pandas.DataFrame({name: each[symbol] for name, each in columns.items()})
+    return pandas.DataFrame({name: values[symbol] for name, values in columns.items()})
 
 
 def row_by_row(frame: Any, p: Parameters) -> Any:
@@ -223,7 +225,7 @@ def row_by_row(frame: Any, p: Parameters) -> Any:
 def last_bars_agree(candles: Candles, frame: Any, p: Parameters) -> bool:
     """Tell whether the row-by-row way computes what we do, for the first symbol at the last bar."""
     window = select_window(candles, p, NOON)
-    readings = {one.name: one for one in _sides(read_indicators(window, p))}
+    readings = {reading.name: reading for reading in _sides(read_indicators(window, p))}
     last = frame.iloc[-1]
     pairs = (
         (readings["Buy RSI"].value, last["rsi"]),
@@ -243,7 +245,7 @@ def _sides(readings: Readings) -> tuple[Reading, ...]:
 
 
 def starts_ms(codes: dict[str, str], starts: int) -> dict[str, float]:
-    """Return how long each code takes in a fresh interpreter, in milliseconds: medians of so many turns."""
+    """Return how long each code takes in a fresh interpreter, in milliseconds: medians of so many rounds."""
     taken: dict[str, list[float]] = {name: [] for name in codes}
     for _ in range(starts):
         for name, code in codes.items():
@@ -257,7 +259,7 @@ def measure(size: Size) -> dict[str, float]:
     """Return the medians, in microseconds and milliseconds."""
     candles, p = make_candles(size), Parameters(bars=size.bars)
     walked = Parameters(bars=min(WALK_BARS, size.bars))
-    copies, frame = [np.empty_like(each) for each in arrays_of(candles)], polars_frame(candles)
+    copies, frame = [np.empty_like(array) for array in arrays_of(candles)], polars_frame(candles)
 
     def copy() -> None:
         for target, source in zip(copies, arrays_of(candles), strict=True):
@@ -277,8 +279,8 @@ def measure(size: Size) -> dict[str, float]:
     medians["walk_us"] = (time.process_time() - start) * 1e6
     frames = [pandas_frame(candles, symbol) for symbol in range(size.rowwise_symbols)]
     start = time.process_time()
-    for each in frames:
-        row_by_row(each, p)
+    for symbol_frame in frames:
+        row_by_row(symbol_frame, p)
     seconds = time.process_time() - start
     medians["rowwise_us"] = seconds * 1e6 / len(frames) * size.symbols
     if not last_bars_agree(candles, frames[0], p):
@@ -291,19 +293,19 @@ def measure(size: Size) -> dict[str, float]:
 
 def _take_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for each in ways.values():
-        each()
+    for run in ways.values():
+        run()
     for _ in range(rounds):
-        for name, each in ways.items():
+        for name, run in ways.items():
             start = time.process_time()
-            each()
+            run()
             taken[name].append((time.process_time() - start) * 1e6)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def table(found: dict[str, float]) -> Sequence[str]:
+def table(figures: dict[str, float]) -> Sequence[str]:
     """Return the lines that a person reads."""
-    floor = found["memory_pass_us"]
+    floor = figures["memory_pass_us"]
     names = {
         "memory_pass_us": "one copy of the arrays (the floor)",
         "engine_us": "our decision of the last bar",
@@ -314,11 +316,11 @@ def table(found: dict[str, float]) -> Sequence[str]:
         "rowwise_us": "pandas, row by row (extrapolated)",
     }
     lines = [
-        f"{text:40} {found[key] / 1e3:12,.1f} ms {found[key] / floor:12,.1f} × floor"
+        f"{text:40} {figures[key] / 1e3:12,.1f} ms {figures[key] / floor:12,.1f} × floor"
         for key, text in names.items()
     ]
-    faster = found["rowwise_us"] / found["engine_us"]
-    imports, ready = (found[name] / found["boto3_ms"] for name in ("import_ms", "ready_ms"))
+    faster = figures["rowwise_us"] / figures["engine_us"]
+    imports, ready = (figures[name] / figures["boto3_ms"] for name in ("import_ms", "ready_ms"))
     return [
         *lines,
         f"ours is {faster:,.0f} times faster than row by row",
@@ -329,7 +331,7 @@ def table(found: dict[str, float]) -> Sequence[str]:
 
 def main() -> None:
     """Measure, print and write ``out/bench/strategy.json``."""
-    found = measure(Size())
-    print("\n".join(table(found)))
+    figures = measure(Size())
+    print("\n".join(table(figures)))
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    OUT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -10,49 +10,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cli.cloud import PROBLEM, Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
-from local.backtest.trials import keep_trial, read_trials, trials_file
+from cli.period import utc
+from local.backtest.trials import read_trials, save_trial, trials_file
 
 if TYPE_CHECKING:
     from local.backtest.ledger import OwnLedger
     from local.backtest.run import Outcome
-    from local.backtest.trading import Told
+    from local.backtest.trading import Progress
 
 REFERENCE = "strategies.matrix.strategy:MATRIX"
-TOLD_AT_ONCE = 200
-"""Trials in one request; each is about a kilobyte."""
+TRIALS_PER_REQUEST = 200
+"""A trial is about a kilobyte."""
 
 
 def backtest(
-    candles: Annotated[Path, typer.Option(help="Folder of BASE-QUOTE_5m.csv.gz files.")],
+    candles: Annotated[Path, typer.Option(help="Folder of candle files, BASE-QUOTE_5m.csv.gz.")],
     params: Annotated[
-        Path | None, typer.Option(help="TOML or JSON of parameters; without it the defaults.")
+        Path | None, typer.Option(help="Parameters, TOML or JSON. Default: the strategy's defaults.")
     ] = None,
-    arm: Annotated[str | None, typer.Option(help="Which set, where the document has several.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Arm, where the document has several.")] = None,
     symbols: Annotated[
-        str, typer.Option(help="Which of the folder's: BTC-USD,ETH-USD, or quote:USD; a stage's setting.")
+        str, typer.Option(help="Symbols, as in a stage's setting: BTC-USD,ETH-USD or quote:USD.")
     ] = "*",
     since: Annotated[
-        datetime | None, typer.Option("--from", help="First decision, e.g. 2018-01-15 (UTC).")
+        datetime | None, typer.Option("--from", help="Start: the first decision, e.g. 2018-01-15 (UTC).")
     ] = None,
-    until: Annotated[datetime | None, typer.Option("--to", help="No decision from then on (UTC).")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", help="End: no decision from then on (UTC).")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for report.html, report.txt, report.json and the CSV files.")
+        Path | None, typer.Option(help="Folder for report.html, report.txt, report.json and CSV files.")
     ] = None,
     venue: Annotated[
-        Path | None, typer.Option(help="TOML of how the venue behaves: fees, spread, slippage…")
+        Path | None, typer.Option(help="Rules of the paper venue, TOML: fees, spread, slippage…")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of what the venue leaves to chance.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the paper venue's random choices.")] = 1,
     strategy: Annotated[str, typer.Option(help="Import path of the strategy.")] = REFERENCE,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave its ledger up until Ctrl-C.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep its ledger up until Ctrl-C.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Try parameters on candle files, bar by bar. Exit code 1 when a trade is not linked."""
-    # The other commands do not wait for numpy, SQLAlchemy and Jinja.
+    # `linkage trials` does not wait for numpy and Jinja.
     from linkage.domain.paper import Rules
     from linkage.strategy.plugin import load_strategy
     from local.backtest.history import Request, open_history, parse_rules
@@ -66,17 +67,17 @@ def backtest(
             document=None if params is None else _text(params, "--params"),
             arm=arm,
             symbols=symbols,
-            start=_utc(since),
-            end=_utc(until),
+            start=None if since is None else utc(since),
+            end=None if until is None else utc(until),
             rules=Rules() if venue is None else parse_rules(_text(venue, "--venue")),
             seed=seed,
         )
     )
     began = time.monotonic()
     with own_ledger() as ledger:
-        with _progress() as told:
-            outcome = run(history, ledger, told, tried_at=datetime.now(UTC))
-        keep_trial(outcome.trial, trials_file())
+        with _progress() as progress:
+            outcome = run(history, ledger, progress, tried_at=datetime.now(UTC))
+        save_trial(outcome.trial, trials_file())
         if out is not None:
             _write(files_of(outcome), out)
         if as_json:
@@ -96,42 +97,43 @@ def backtest(
 
 def trials(
     context: typer.Context,
-    tell: Annotated[
+    record: Annotated[
         bool,
-        typer.Option("--tell", help="Let the stage's ledger know of them: its verdicts allow for them."),
+        typer.Option("--record", help="Record them in the stage's ledger: its verdicts allow for them."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List every parameter set that was ever tried here."""
-    found = read_trials(trials_file())
-    if tell:
-        _tell([each.document() for each in found], cloud_of(context), as_json=as_json)
+    tried = read_trials(trials_file())
+    documents = [trial.document() for trial in tried]
+    if record:
+        _record(documents, cloud_of(context), as_json=as_json)
         return
     if as_json:
-        print_json([each.document() for each in found])
+        print_json(documents)
         return
     print_table(
         ("parameters", "data", "from", "to", "trades", "net"),
         [
             (
-                each.label or each.params_hash[:8], each.data_hash[:8], f"{each.start:%Y-%m-%d}",
-                f"{each.end:%Y-%m-%d}", each.result.get("executed"), _net(each.result),
+                trial.label or trial.params_hash[:8], trial.data_hash[:8], f"{trial.start:%Y-%m-%d}",
+                f"{trial.end:%Y-%m-%d}", trial.result.get("executed"), _net(trial.result),
             )
-            for each in found
+            for trial in tried
         ],
     )  # fmt: skip
-    sets = {each.params_hash for each in found}
-    say(f"Parameter sets: {len(sets)}, in {len(found)} trials. They are kept in {trials_file()}")
+    sets = {trial.params_hash for trial in tried}
+    say(f"Parameter sets: {len(sets)}, in {len(tried)} trials. They are stored in {trials_file()}")
 
 
-def _tell(told: Sequence[Mapping[str, Any]], cloud: Cloud, *, as_json: bool) -> None:
+def _record(trials: Sequence[Mapping[str, Any]], cloud: Cloud, *, as_json: bool) -> None:
     new = 0
-    for start in range(0, len(told), TOLD_AT_ONCE):
-        new += cloud.invoke("SweepFunction", {"trials": told[start : start + TOLD_AT_ONCE]})["new"]
+    for start in range(0, len(trials), TRIALS_PER_REQUEST):
+        new += cloud.invoke("SweepFunction", {"trials": trials[start : start + TRIALS_PER_REQUEST]})["new"]
     if as_json:
-        print_json({"trials": len(told), "new": new})
+        print_json({"trials": len(trials), "new": new})
     else:
-        say(f"The ledger of {cloud.stage} knows all {len(told)} trials; {new} of them were new to it.")
+        say(f"The ledger of {cloud.stage} has all {len(trials)} trials; {new} of them are new.")
 
 
 def _summarise(outcome: Outcome) -> None:
@@ -161,22 +163,25 @@ def _net(result: object) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Told]:
+def _progress() -> Iterator[Progress]:
+    from rich import progress as rich
+    from rich.console import Console
+
     columns = (
-        TextColumn("{task.description:18}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:3.0f} %"),
+        rich.TextColumn("{task.description:18}"),
+        rich.BarColumn(bar_width=24),
+        rich.TextColumn("{task.percentage:3.0f} %"),
     )
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=Console(stderr=True)) as progress:
-        tasks: dict[str, TaskID] = {}
+    times = (rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*columns, *times, console=Console(stderr=True)) as bars:
+        tasks: dict[str, rich.TaskID] = {}
 
-        def told(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=of)
-            progress.update(tasks[what], completed=done, total=of)
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
 
-        yield told
+        yield show
 
 
 def _wait(ledger: OwnLedger) -> None:
@@ -185,7 +190,7 @@ def _wait(ledger: OwnLedger) -> None:
         while ledger.server.pid:
             time.sleep(1)
     except KeyboardInterrupt:
-        say("The ledger is gone.")
+        say("The ledger is removed.")
 
 
 def _write(files: Mapping[str, str | bytes], folder: Path) -> None:
@@ -200,9 +205,3 @@ def _text(path: Path, option: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{option}: {path} cannot be read: {error}") from None
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

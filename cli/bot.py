@@ -111,7 +111,10 @@ def register(directory: DynamoBotDirectory, wanted: Registration, *, now: dateti
 def renew_token(
     directory: DynamoBotDirectory, name: str, *, now: datetime, keep_previous: bool = True
 ) -> tuple[BotRecord, str]:
-    """Give a bot a new token and return it; the previous one is valid until the next time, if it is kept."""
+    """Give a bot a new token and return it.
+
+    The previous one is valid until the next rotation, unless it is not kept.
+    """
     token = make_token()
     record = directory.rotate(BotId(name), hash_token(token), at=now, keep_previous=keep_previous)
     return record, token

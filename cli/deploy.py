@@ -13,16 +13,22 @@ from cli.cloud import CommandError, Options
 from local.deploy import cdk_command, tool_path
 from local.state import ROOT
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the commands.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the commands; run nothing.")]
 
 
 def deploy(
     context: typer.Context,
-    sender: Annotated[str | None, typer.Option(help="Address that reports come from.")] = None,
-    recipients: Annotated[str | None, typer.Option(help="Who gets the reports, comma-separated.")] = None,
-    alarm_recipients: Annotated[str | None, typer.Option(help="Who is mailed by alarms.")] = None,
-    market: Annotated[str | None, typer.Option(help="What the strategy trades, e.g. ccxt:coinbase.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="Comma-separated BASE-QUOTE, or *.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Sender address of the reports.")] = None,
+    recipients: Annotated[
+        str | None, typer.Option(help="Recipients of the reports, comma-separated.")
+    ] = None,
+    alarm_recipients: Annotated[
+        str | None, typer.Option(help="Recipients of CloudWatch alarms, comma-separated.")
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="Market data, e.g. ccxt:coinbase.")] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Symbols that the strategy trades: comma-separated BASE-QUOTE, or *.")
+    ] = None,
     bootstrap: Annotated[bool, typer.Option(help="Prepare the account for CDK first (once).")] = False,
     dry_run: DryRun = False,
 ) -> None:

@@ -40,14 +40,14 @@ _COLUMNS = frozenset(
 
 
 class FileFormat(StrEnum):
-    """How a file says its rows."""
+    """Format of the file."""
 
     JSONL = "jsonl"
     CSV = "csv"
 
 
 class EventType(StrEnum):
-    """What a row is."""
+    """Type of a row."""
 
     FILL = "fill"
     ORDER = "order"
@@ -55,7 +55,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that is not sent: its line, the field that is wrong, and one sentence."""
+    """A row that is not sent: its line, the field that is wrong, and the reason."""
 
     line: int
     field: str
@@ -67,7 +67,7 @@ class Import:
     """Checks rows, and counts them.
 
     Args:
-        defaults: fields of rows that do not say them.
+        defaults: by field, for rows without it.
     """
 
     defaults: Mapping[str, str]
@@ -90,15 +90,15 @@ class Import:
     def _event(self, row: Row) -> str:
         if isinstance(row, InvalidInputError):
             raise row
-        told = {name: value for name, value in row.items() if value is not None}
-        event = {"schema": SCHEMA, **self.defaults, **told, "ingest_via": "import"}
+        given = {name: value for name, value in row.items() if value is not None}
+        event = {"schema": SCHEMA, **self.defaults, **given, "ingest_via": "import"}
         model = _MODELS.get(str(event.get("type")))
         if model is None:
             raise InvalidInputError("type has to be fill or order", "type")
         if isinstance(symbol := event.get("symbol"), str):
             event["symbol"] = normalise_symbol(symbol, str(event.get("venue", ""))).symbol
         text = json.dumps(event, separators=(",", ":"), default=str)
-        # By the recorder's own judgement: what it would quarantine is not sent.
+        # Checked by the recorder's own code: what it would quarantine is not sent.
         if bad := parse_message(text).bad:
             try:
                 model.model_validate(event)
@@ -113,16 +113,20 @@ class Import:
 def import_events(
     context: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSONL, or CSV with a header; - is standard input.")
+        str, typer.Argument(metavar="FILE|-", help="JSONL, or CSV with a header row; - reads standard input.")
     ],
     file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="By the file's name when absent, else JSONL.")
+        FileFormat | None, typer.Option("--format", help="Default: by the file's name, else JSONL.")
     ] = None,
-    event_type: Annotated[EventType | None, typer.Option("--type", help="Of rows that do not say.")] = None,
-    venue: Annotated[str | None, typer.Option("--venue", help="Of rows that do not say.")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="Of rows that do not say.")] = None,
-    bot: Annotated[str | None, typer.Option("--bot", help="Bot of rows that do not say.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and send nothing.")] = False,
+    event_type: Annotated[
+        EventType | None, typer.Option("--type", help="Default for rows without a type.")
+    ] = None,
+    venue: Annotated[str | None, typer.Option("--venue", help="Default for rows without a venue.")] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Default for rows without an account.")
+    ] = None,
+    bot: Annotated[str | None, typer.Option("--bot", help="Default for rows without a bot_id.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import fills and order events from a file.
@@ -146,12 +150,14 @@ def import_events(
                 _send(queue, batch)
     sent = 0 if dry_run else work.rows - len(work.bad)
     if as_json:
-        bad = [{"line": each.line, "field": each.field, "reason": each.reason} for each in work.bad]
+        bad = [{"line": row.line, "field": row.field, "reason": row.reason} for row in work.bad]
         print_json({"rows": work.rows, "sent": sent, "bad": bad, "dry_run": dry_run})
     else:
         if work.bad:
             shown = work.bad[:SHOWN_ROWS]
-            print_table(("line", "field", "reason"), [(e.line, e.field or None, e.reason) for e in shown])
+            print_table(
+                ("line", "field", "reason"), [(row.line, row.field or None, row.reason) for row in shown]
+            )
         say(f"{work.rows} rows, {sent} sent, {len(work.bad)} wrong.")
     if work.bad:
         raise typer.Exit(PROBLEM)
@@ -213,7 +219,7 @@ def _csv_rows(stream: Iterable[str]) -> Iterator[tuple[int, Row]]:
             known = ", ".join(sorted(_COLUMNS))
             raise CommandError(f"no event has a field {', '.join(unknown)}; columns may be {known}")
         if len(set(header)) < len(header):
-            raise CommandError("two columns have one name")
+            raise CommandError("two columns have the same name")
         for cells in reader:
             if cells:
                 yield reader.line_num, _csv_row(header, cells)
@@ -224,7 +230,7 @@ def _csv_rows(stream: Iterable[str]) -> Iterator[tuple[int, Row]]:
 def _csv_row(header: list[str], cells: list[str]) -> Row:
     if len(cells) > len(header):
         return InvalidInputError(f"the row has {len(cells)} cells under {len(header)} columns")
-    # An empty cell says nothing.
+    # An empty cell is an absent field.
     row: dict[str, Any] = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
     if "raw" in row:
         try:

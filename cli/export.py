@@ -1,4 +1,4 @@
-"""``linkage export``: every closed lot with its parameters, scores and indicators, for notebooks."""
+"""``linkage export``: closed lots with their parameters, scores and indicators, for notebooks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LOT_COLUMNS: Columns = {
     "exit_signal_price": "number", "exit_delay_seconds": "number", "exit_slippage": "number",
     "exit_snapshot_id": "text", "mixed": "flag", "indicators_fired": "text",
 }  # fmt: skip
-"""What every lot has, in the order of the file."""
+"""Columns of every lot, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ class Table:
 
 def export(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv or .parquet.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; its name ends in .csv or .parquet.")
+    ],
     since: FromOption = None,
     until: UntilOption = None,
 ) -> None:
@@ -73,18 +75,18 @@ def export(
         datetime.now(UTC) if until is None else utc(until),
     )
     if start >= end:
-        raise CommandError("the period must begin before it ends")
+        raise CommandError("the period must start before it ends")
     table = read_lots(cloud_of(context), start, end)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _progress() as progress, _whole(out) as draft:
+    with _progress() as progress, _replacing(out) as draft:
         task = progress.add_task("lots", total=table.total)
         write(draft, table.columns, _advancing(table.pages, lambda rows: progress.advance(task, rows)))
     say(f"Wrote {out}")
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """Give a path to write to; what is there takes the place of ``out`` at the end, and goes on a failure."""
+def _replacing(out: Path) -> Iterator[Path]:
+    """Give a draft to write to; it replaces ``out`` at the end, and is removed after a failure."""
     draft = out.with_name(f".{out.name}.part")
     try:
         yield draft
@@ -94,13 +96,13 @@ def _whole(out: Path) -> Iterator[Path]:
 
 
 def read_lots(cloud: Cloud, start: datetime, end: datetime) -> Table:
-    """Return the lots that were closed in a period; a page is asked for when the one before was used."""
+    """Return the lots that were closed in a period; each page is read when the previous one was used."""
     period = {"start": iso_utc(start), "end": iso_utc(end)}
     head = cloud.invoke("ReadLedgerFunction", {"op": "export_columns", **period})["result"]
     columns: dict[str, Kind] = dict(LOT_COLUMNS)
     columns.update({f"param.{path}": kind for path, kind in head["parameters"].items()})
     columns.update({f"indicator.{path}": kind for path, kind in head["indicators"].items()})
-    # What no column is for, because the sets that have it came up while we read.
+    # For parameters and indicators that first occurred while we read.
     columns["indicators_other"] = "text"
     return Table(columns, head["total"], _pages(cloud, period, columns))
 
@@ -109,13 +111,13 @@ def _pages(cloud: Cloud, period: Mapping[str, str], columns: Columns) -> Iterato
     after: object = None
     while True:
         payload = {"op": "export", **period, **({"after": after} if after else {})}
-        found = cloud.invoke("ReadLedgerFunction", payload)["result"]
+        page = cloud.invoke("ReadLedgerFunction", payload)["result"]
         parameters = {
-            snapshot_id: flatten(canonical(each), "param.")
-            for snapshot_id, each in found["parameters"].items()
+            snapshot_id: flatten(canonical(document), "param.")
+            for snapshot_id, document in page["parameters"].items()
         }
-        yield [_row(lot, parameters.get(lot["snapshot_id"], {}), columns) for lot in found["lots"]]
-        after = found["after"]
+        yield [_row(lot, parameters.get(lot["snapshot_id"], {}), columns) for lot in page["lots"]]
+        after = page["after"]
         if after is None:
             return
 
@@ -135,12 +137,12 @@ def _row(lot: Mapping[str, Any], parameters: Mapping[str, object], columns: Colu
 def flatten(document: object, prefix: str = "") -> dict[str, object]:
     """Return the leaves of a JSON document by their dotted path; lists become JSON text."""
     if isinstance(document, Mapping):
-        found: dict[str, object] = {}
+        leaves: dict[str, object] = {}
         for name, value in document.items():
-            found.update(
+            leaves.update(
                 flatten(value, f"{prefix}{name}." if isinstance(value, Mapping) else f"{prefix}{name}")
             )
-        return found
+        return leaves
     if document is None or not prefix or prefix.endswith("."):
         return {}
     return {

@@ -29,15 +29,17 @@ _FUNCTION = "/aws/lambda/linkage-local-"
 @app.command()
 def up(
     market: Annotated[
-        str, typer.Option(help="simulation:SEED, files:FOLDER or ccxt:EXCHANGE.")
+        str, typer.Option(help="Market data: simulation:SEED, files:FOLDER or ccxt:EXCHANGE.")
     ] = DEFAULTS.market,
-    recipient: Annotated[list[str] | None, typer.Option(help="Who gets the scheduled report.")] = None,
-    broker: Annotated[bool, typer.Option(help="Execute signals on paper.")] = True,
-    port: Annotated[int | None, typer.Option(help="Of the API. Default: a free one.")] = None,
-    source: Annotated[Path, typer.Option(help="Checkout to deploy, such as an older version.")] = ROOT,
+    recipient: Annotated[
+        list[str] | None, typer.Option(help="Recipient of the scheduled report; repeatable.")
+    ] = None,
+    broker: Annotated[bool, typer.Option(help="Execute signals with the paper broker.")] = True,
+    port: Annotated[int | None, typer.Option(help="Port of the API. Default: a free one.")] = None,
+    source: Annotated[Path, typer.Option(help="Checkout to deploy.", show_default="this one")] = ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Start it and deploy; when it is up, deploy the current code again."""
+    """Start the local cloud and deploy; when it is up, deploy the current code."""
     options = StageOptions(
         market=_absolute(market),
         recipients=tuple(recipient) if recipient else DEFAULTS.recipients,
@@ -60,40 +62,42 @@ def up(
 
 @app.command()
 def status(as_json: JsonOption = False) -> None:
-    """Show whether it is up and healthy. Exit code 1 if not."""
+    """Show whether the local cloud is up and healthy. Exit code 1 if not."""
     folder = local_directory()
     state = LocalState.load(folder)
     running = state is not None and is_up(folder)
-    well = running and state is not None and healthy(state)
+    is_healthy = running and state is not None and healthy(state)
     if as_json:
-        print_json({"up": running, "healthy": well, **(_visible(state) if state and running else {})})
+        print_json({"up": running, "healthy": is_healthy, **(_visible(state) if state and running else {})})
     elif state is None or not running:
         say("down; start it with: linkage local up")
     else:
         rows = [
-            ("API", f"{state.api_url} ({'healthy' if well else 'no answer'})"),
+            ("API", f"{state.api_url} ({'healthy' if is_healthy else 'no answer'})"),
             ("AWS endpoint", f"{state.endpoint_url} (TLS, authority {state.ca_file})"),
             ("PostgreSQL", f"127.0.0.1:{state.postgres_port} (TLS, authority {state.postgres_ca_file})"),
             ("started", state.started_at),
             ("supervisor", state.supervisor_pid),
         ]
         print_table(("what", "where"), rows)
-    if not well:
+    if not is_healthy:
         raise typer.Exit(PROBLEM)
 
 
 @app.command()
 def mail(
-    open_: Annotated[bool, typer.Option("--open", help="Open the newest mail in the browser.")] = False,
-    save: Annotated[Path | None, typer.Option(help="Save all mail as .eml, .html and .txt there.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the latest mail in a browser.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder to save all mail to, as .eml, .html and .txt.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the mail that was sent."""
     state = LocalCloud.attach().state
     mails = read_mailbox(state)
     if save is not None:
-        for each in mails:
-            for path in each.save(save):
+        for sent in mails:
+            for path in sent.save(save):
                 say(str(path))
     if open_:
         if not mails:
@@ -101,19 +105,19 @@ def mail(
         files = mails[-1].save(Path(state.directory) / "mail")
         webbrowser.open(files[1].as_uri())
     if as_json:
-        print_json([asdict(each) for each in mails])
+        print_json([asdict(sent) for sent in mails])
     elif save is None and not open_:
-        rows = [(f"{each.sent_at:%H:%M:%S}", ", ".join(each.recipients), each.subject) for each in mails]
+        rows = [(f"{sent.sent_at:%H:%M:%S}", ", ".join(sent.recipients), sent.subject) for sent in mails]
         print_table(("sent (UTC)", "to", "subject"), rows)
 
 
 @app.command()
 def logs(
     function: Annotated[
-        str | None, typer.Argument(help="A function, or part of its name. Default: all.")
+        str | None, typer.Argument(help="Name of a function, or a part of it. Default: all.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    grep: Annotated[str | None, typer.Option(help="Only lines that contain this text.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until Ctrl-C.")] = False,
+    grep: Annotated[str | None, typer.Option(help="Show only lines that contain this text.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the functions logged."""
@@ -138,9 +142,9 @@ def logs(
 
 @app.command()
 def down(
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when it is not up.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Stop everything and remove its data."""
+    """Stop the local cloud and remove its data."""
     stopped = stop(local_directory())
     if not quiet:
         say("stopped" if stopped else "the local cloud is not up")
@@ -165,13 +169,13 @@ def log_events(client: Any, function: str | None) -> Iterator[tuple[str, Mapping
     if function is not None and not groups:
         names = ", ".join(sorted(name.removeprefix(_FUNCTION) for name in known if _FUNCTION in name))
         raise CommandError(f"no function has {function!r} in its name; there are {names}")
-    found = [
+    events = [
         (group.rsplit("/", 1)[-1], event)
         for group in groups
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
         for event in page["events"]
     ]
-    yield from sorted(found, key=lambda pair: pair[1]["timestamp"])
+    yield from sorted(events, key=lambda pair: pair[1]["timestamp"])
 
 
 def _visible(state: LocalState) -> dict[str, object]:

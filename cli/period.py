@@ -1,4 +1,4 @@
-"""The period that a command is about."""
+"""The period of a command."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import typer
 from cli.cloud import CommandError
 from linkage.domain.canonical import iso_utc
 
-HoursOption = Annotated[float | None, typer.Option("--hours", help="The last so many hours.")]
-FromOption = Annotated[
-    datetime | None, typer.Option("--from", help="Begin of the period, e.g. 2026-11-22T12:00 (UTC).")
+HoursOption = Annotated[
+    float | None, typer.Option("--hours", help="Period: the last so many hours. Default: 6.")
 ]
-UntilOption = Annotated[datetime | None, typer.Option("--until", help="End of the period; now when absent.")]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", help="Start of the period, e.g. 2026-11-22T12:00 (UTC).")
+]
+UntilOption = Annotated[
+    datetime | None, typer.Option("--until", help="End of the period (UTC). Default: now.")
+]
 
 DEFAULT_HOURS = 6.0
 
@@ -22,27 +26,27 @@ DEFAULT_HOURS = 6.0
 def period_of(
     hours: float | None, since: datetime | None, until: datetime | None, *, now: datetime
 ) -> dict[str, str]:
-    """Return begin and end as a function is asked for them.
+    """Return start and end as the functions take them.
 
     Raises:
         CommandError: they contradict each other, or there is no such period.
     """
     if hours is not None and since is not None:
-        raise CommandError("--hours and --from are two ways to say the same; give one of them")
+        raise CommandError("--hours and --from exclude each other")
     if hours is not None and not hours > 0:
         raise CommandError("--hours must be more than 0")
     end = now if until is None else utc(until)
     try:
         start = end - timedelta(hours=DEFAULT_HOURS if hours is None else hours)
     except OverflowError:
-        raise CommandError("--hours is beyond all calendars") from None
+        raise CommandError("--hours is out of range") from None
     if since is not None:
         start = utc(since)
     if start >= end:
-        raise CommandError("the period must begin before it ends")
+        raise CommandError("the period must start before it ends")
     return {"start": iso_utc(start), "end": iso_utc(end)}
 
 
 def utc(moment: datetime) -> datetime:
-    """Return an aware time: what names no zone is UTC, as the help says."""
+    """Return an aware time: without a time zone it is UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,4 +1,4 @@
-"""``linkage quarantine``: what could not be understood, why, another try, or the end of it."""
+"""``linkage quarantine``: events that could not be read: list, show, retry, dismiss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ app = typer.Typer(help="List, show, retry and dismiss quarantined events.", no_a
 RETRY_SECONDS = 320
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
-"""Anybody may have written a body; it must not write on the reader's terminal what it likes."""
+"""A body may come from anybody, and must not control the reader's terminal."""
 
 _FACTS = (
     "quarantine_id", "age", "source", "reason", "field", "message_id", "quarantined_at", "resolved_at",
@@ -27,42 +27,40 @@ _OF_THE_RESOLVED = ("resolved_at", "resolution")
 @app.command("list")
 def list_events(
     context: typer.Context,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what was understood later or dismissed.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include resolved and dismissed events.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what waits in the quarantine: how many for which reason, then each, newest first, without bodies.
+    """List quarantined events: counts by reason, then the events, newest first, without bodies.
 
-    Exit code 1 when something waits.
+    Exit code 1 when an event is unresolved.
     """
     reply = cloud_of(context).invoke("ReadLedgerFunction", {"op": "quarantine", "resolved": everything})
-    found: Mapping[str, Any] = reply["result"]
-    events = found["events"]
+    listing: Mapping[str, Any] = reply["result"]
+    events = listing["events"]
     if as_json:
-        print_json(found)
+        print_json(listing)
     elif not events:
         say("Nothing is quarantined.")
     else:
         reasons = ("events", "oldest", "source", "field", "reason")
-        print_table(reasons, [_cells(_aged(each), reasons) for each in found["reasons"]])
+        print_table(reasons, [_cells(_aged(reason), reasons) for reason in listing["reasons"]])
         columns = [name for name in _FACTS if everything or name not in _OF_THE_RESOLVED]
         print_table(
-            [name.replace("_", " ") for name in columns], [_cells(_aged(each), columns) for each in events]
+            [name.replace("_", " ") for name in columns], [_cells(_aged(event), columns) for event in events]
         )
-        if found["total"] > len(events):
-            say(f"These are the newest of {found['total']}.")
-    if any(each["resolved_at"] is None for each in events):
+        if listing["total"] > len(events):
+            say(f"These are the newest of {listing['total']}.")
+    if any(event["resolved_at"] is None for event in events):
         raise typer.Exit(PROBLEM)
 
 
 @app.command()
 def show(
     context: typer.Context,
-    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
+    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="quarantine_id, as listed.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one event with its body as it came, control characters escaped.
+    """Show one event with its body as received, control characters escaped.
 
     Exit code 1 when there is no such event.
     """
@@ -87,16 +85,16 @@ def show(
 def retry(
     context: typer.Context,
     quarantine_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", min=1, help="As the list shows it.")
+        int | None, typer.Argument(metavar="[ID]", min=1, help="quarantine_id, as listed.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that waits.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retry every unresolved event.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take events as if they came now, after an update that understands them. Exit code 1 when some stay.
+    """Process events again, after an update that can read them. Exit code 1 when some stay quarantined.
 
-    The recorder does it, on their bodies as they came; what PostgreSQL refused goes in as the row that it was
-    to be. What is understood is recorded, linked, and marked as resolved; what is wrong in itself has to be
-    sent again, corrected, by whoever sent it.
+    The recorder processes their bodies as received; a row that PostgreSQL refused is inserted again. What can
+    be read is recorded, linked, and marked as resolved; what is invalid in itself has to be corrected and
+    sent again by its sender.
     """
     if (quarantine_id is None) == (not everything):
         raise CommandError("give an ID or --all")
@@ -107,14 +105,17 @@ def retry(
         part = cloud.invoke("SweepFunction", asked, read_timeout=RETRY_SECONDS)
         events += part["events"]
         asked = part["next"]
-    left = [each for each in events if not each["understood"]]
+    left = [event for event in events if not event["understood"]]
     if as_json:
         print_json({"understood": len(events) - len(left), "left": left})
     if not events and not everything:
         raise CommandError(f"event {quarantine_id} does not wait in the quarantine", PROBLEM)
     if not as_json:
         if left:
-            print_table(("quarantine id", "stays because"), [(e["quarantine_id"], e["reason"]) for e in left])
+            print_table(
+                ("quarantine id", "stays because"),
+                [(event["quarantine_id"], event["reason"]) for event in left],
+            )
         say(f"{len(events) - len(left)} understood, {len(left)} left.")
     if left:
         raise typer.Exit(PROBLEM)
@@ -123,13 +124,15 @@ def retry(
 @app.command()
 def dismiss(
     context: typer.Context,
-    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it will never be taken; kept beside it.")],
+    quarantine_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="quarantine_id, as listed.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why it will never be recorded; stored with the event.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Put one event away for good: it stays with its body and your reason, and is not tried again.
+    """Dismiss one event: it is stored with its body and your reason, and never retried.
 
-    Exit code 1 when it does not wait in the quarantine.
+    Exit code 1 when it is not in quarantine.
     """
     if not reason.strip():
         raise CommandError("give a --reason")
@@ -144,7 +147,7 @@ def dismiss(
 
 
 def _aged(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add ages as people say them."""
+    """Add ages for people."""
     return {
         **facts,
         "age": _duration(facts.get("age_seconds")),

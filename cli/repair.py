@@ -1,4 +1,4 @@
-"""``linkage relink`` and ``linkage redrive``: what an operator repairs once the cause is gone."""
+"""``linkage relink`` and ``linkage redrive``: repairs after an outage."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def relink(
     context: typer.Context,
     since: Annotated[
         str | None,
-        typer.Option("--since", help="Orders recorded since then, e.g. 2026-11-22T12:00 (UTC)."),
+        typer.Option("--since", help="Start: orders recorded since then, e.g. 2026-11-22T12:00 (UTC)."),
     ] = None,
-    hours: Annotated[float | None, typer.Option("--hours", help="Or in the last so many hours.")] = None,
+    hours: Annotated[
+        float | None, typer.Option("--hours", help="Or orders recorded in the last so many hours.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Resolve again the link of every order recorded since a time. Running it twice changes nothing more.
@@ -36,24 +38,27 @@ def relink(
     cloud = cloud_of(context)
     asked: Mapping[str, Any] | None = {"relink_since": _start(since, hours, now=datetime.now(UTC))}
     total: Counter[str] = Counter()
-    enabled, store_away = True, False
+    enabled, store_unavailable = True, False
     while asked is not None:
         part = cloud.invoke("SweepFunction", asked, read_timeout=PART_SECONDS)
         total.update({name: part[name] for name in _COUNTS})
-        enabled, store_away = enabled and part["linking_enabled"], store_away or part["store_unavailable"]
+        enabled, store_unavailable = (
+            enabled and part["linking_enabled"],
+            store_unavailable or part["store_unavailable"],
+        )
         asked = part["next"]
         if asked is not None:
             say(f"{total['orders']} orders, up to {asked['relink_since']}")
     counts = {name: total[name] for name in _COUNTS}
     if as_json:
-        print_json({**counts, "linking_enabled": enabled, "store_unavailable": store_away})
+        print_json({**counts, "linking_enabled": enabled, "store_unavailable": store_unavailable})
     else:
         print_table(
             ("relinked", "count"), [(name.replace("_", " "), count) for name, count in counts.items()]
         )
     if not enabled:
         raise CommandError("linking is off; turn it on with: linkage switch on", PROBLEM)
-    if store_away:
+    if store_unavailable:
         raise CommandError(
             "DynamoDB did not answer, so keys without a signal may have one; try again", PROBLEM
         )
@@ -62,10 +67,10 @@ def relink(
 def redrive(context: typer.Context, as_json: JsonOption = False) -> None:
     """Move the dead letters of the fills queue back into it. Exit code 1 when some are left.
 
-    The function `redrive` does it by itself when the database answers again, a few times for each message;
-    this moves what it left as well, and counts anew. A message is deleted after its copy was accepted, so an
-    interruption doubles it at worst, and a fill that is recorded twice is one. Counts are SQS's own, which
-    lag by up to a minute.
+    The function `redrive` does it by itself when the database answers again, up to a retry limit for each
+    message; this moves the rest as well, and resets the count. A message is deleted after its copy was
+    accepted, so that an interruption doubles it at worst, and a fill that is recorded twice is one. Counts
+    are SQS's own, which lag by up to a minute.
     """
     cloud = cloud_of(context)
     sqs = cloud.client("sqs", read_timeout=30)
@@ -89,12 +94,12 @@ def _start(since: str | None, hours: float | None, *, now: datetime) -> str:
     try:
         if since is not None:
             moment = datetime.fromisoformat(since)
-            # What names no zone is UTC, as the help says.
+            # Without a time zone it is UTC, as the help says.
             return iso_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
         if hours is not None and hours > 0:
             return iso_utc(now - timedelta(hours=hours))
     except ValueError:
         raise CommandError("--since is no time; write it as 2026-11-22T12:00") from None
     except OverflowError:
-        raise CommandError("that is beyond all calendars") from None
+        raise CommandError("that is out of range") from None
     raise CommandError("--hours must be more than 0")

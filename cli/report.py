@@ -21,7 +21,7 @@ from functions.report.rendering.images import beside, images_of, inside
 
 
 class Format(StrEnum):
-    """How a report is shown or written. CSV and Parquet hold its tables of results, a row for each group."""
+    """Format of a report. CSV and Parquet hold its tables of results, a row for each group."""
 
     TEXT = "text"
     HTML = "html"
@@ -50,21 +50,23 @@ def report(
     hours: HoursOption = None,
     since: FromOption = None,
     until: UntilOption = None,
-    by: Annotated[list[Group] | None, typer.Option("--by", help="Results by this; repeatable.")] = None,
-    form: Annotated[Format | None, typer.Option("--format", help="What to print or write.")] = None,
-    send: Annotated[bool, typer.Option("--send", help="Mail it. Without this nothing is mailed.")] = False,
+    by: Annotated[list[Group] | None, typer.Option("--by", help="Group results by this; repeatable.")] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Format of the output. Default: text.")
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Mail the report.")] = False,
     to: Annotated[
         list[str] | None,
-        typer.Option(
-            "--to", help="A recipient, instead of the stage's own; repeatable. A time is as in --until."
-        ),
+        typer.Option("--to", help="Recipient instead of the stage's own; repeatable. A time means --until."),
     ] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="Instead of the report's own.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Subject of the mail. Default: the report's own.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Write it there: with --format a file, else a folder for HTML, text and the CSV files.",
+            help="File to write with --format, else folder for HTML, text and CSV files.",
         ),
     ] = None,
     browse: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
@@ -94,17 +96,17 @@ def report(
     for path in files:
         say(f"Wrote {path}")
     if send:
-        say(_sent_words(reply))
+        say(_mailed(reply))
     if reply["level"] == "act":
         raise typer.Exit(PROBLEM)
 
 
 def _recipients(to: Sequence[str], until: datetime | None) -> tuple[list[str], datetime | None]:
-    """Tell addresses, which have an @, from a time, which is the end of the period."""
-    recipients = [each for each in to if "@" in each]
-    ends = [each for each in to if "@" not in each]
+    """Separate addresses, which have an @, from a time, which is the end of the period."""
+    recipients = [value for value in to if "@" in value]
+    ends = [value for value in to if "@" not in value]
     if len(ends) + (until is not None) > 1:
-        raise CommandError("a period has one end; give --until, or one time in --to")
+        raise CommandError("a period has one end: give --until, or one time in --to")
     for end in ends:
         try:
             until = datetime.fromisoformat(end)
@@ -198,7 +200,7 @@ def _request(
     return reply
 
 
-def _sent_words(reply: Mapping[str, Any]) -> str:
+def _mailed(reply: Mapping[str, Any]) -> str:
     sent, repeated = len(reply["sent"]), reply["already_sent"]
-    words = f"Mailed to {sent} recipient{'' if sent == 1 else 's'}."
-    return f"{words} {repeated} had this period's report before." if repeated else words
+    text = f"Mailed to {sent} recipient{'' if sent == 1 else 's'}."
+    return f"{text} {repeated} had this period's report before." if repeated else text

@@ -49,7 +49,7 @@ def rotate_keys(client: Any, secret_id: str) -> int:
 
 @app.command()
 def rotate(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Make a new key; the one before stays valid until the next rotation. Wait five minutes between two."""
+    """Make a new key; the previous one is valid until the next rotation. Wait five minutes between two."""
     cloud = cloud_of(context)
     valid = rotate_keys(cloud.client("secretsmanager"), cloud.output("SecretArn"))
     if as_json:

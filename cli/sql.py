@@ -13,7 +13,7 @@ from cli.output import print_json, print_table, say
 
 def sql(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="One statement; - reads it from standard input.")],
+    query: Annotated[str, typer.Argument(help="SQL statement; - reads standard input.")],
     as_json: JsonOption = False,
 ) -> None:
     """Run one SQL statement, read only. Exit code 1 when the statement is at fault."""

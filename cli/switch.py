@@ -15,7 +15,9 @@ from linkage.contracts.signals import SwitchRecord
 
 app = typer.Typer(help="Turn linking off and on; trades are recorded all the same.", no_args_is_help=True)
 
-ByOption = Annotated[str | None, typer.Option("--by", help="Who turned it; the user of this machine else.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Operator to record. Default: the user of this machine.")
+]
 
 
 def switchboard_of(cloud: Cloud) -> DynamoSwitchboard:
@@ -24,7 +26,7 @@ def switchboard_of(cloud: Cloud) -> DynamoSwitchboard:
 
 
 def turn(switchboard: DynamoSwitchboard, *, enabled: bool, by: str | None, now: datetime) -> SwitchRecord:
-    """Turn linking on or off, and remember when and by whom."""
+    """Turn linking on or off, and record when and by whom."""
     record = SwitchRecord(enabled=enabled, changed_at=now, changed_by=by)
     switchboard.turn(record.fact_text(), changed_at=now)
     return record
@@ -32,30 +34,30 @@ def turn(switchboard: DynamoSwitchboard, *, enabled: bool, by: str | None, now: 
 
 @app.command()
 def off(context: typer.Context, by: ByOption = None, as_json: JsonOption = False) -> None:
-    """Make no links until it is on again: what trades meanwhile is `disabled`."""
+    """Turn linking off: orders executed meanwhile are `disabled`."""
     _turn(context, enabled=False, by=by, as_json=as_json)
 
 
 @app.command()
 def on(context: typer.Context, by: ByOption = None, as_json: JsonOption = False) -> None:
-    """Make links, also those that were not made meanwhile."""
+    """Turn linking on; links that were not made meanwhile follow."""
     _turn(context, enabled=True, by=by, as_json=as_json)
 
 
 @app.command()
 def show(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Say how it stands."""
-    _say(switchboard_of(cloud_of(context)).linking_enabled(), as_json)
+    """Show whether linking is on."""
+    _print(switchboard_of(cloud_of(context)).linking_enabled(), as_json)
 
 
 def _turn(context: typer.Context, *, enabled: bool, by: str | None, as_json: bool) -> None:
     turn(
         switchboard_of(cloud_of(context)), enabled=enabled, by=by or getpass.getuser(), now=datetime.now(UTC)
     )
-    _say(enabled, as_json)
+    _print(enabled, as_json)
 
 
-def _say(enabled: bool, as_json: bool) -> None:
+def _print(enabled: bool, as_json: bool) -> None:
     if as_json:
         print_json({"linking_enabled": enabled})
     else:

@@ -46,12 +46,12 @@ def tables_csv(document: Mapping[str, Any]) -> str:
 
 
 def print_tables(document: Mapping[str, Any]) -> None:
-    """Print the tables of a report document; what says nothing says so."""
+    """Print the tables of a report document; figures without evidence are marked."""
     for mode in document.get("modes", []):
         for table in mode["tables"]:
             rows = [PerformanceRow.model_validate(row) for row in table["rows"]]
             print_table(
-                (table["by"], "n", "net P&L", "won", "per trade", "open", "says"),
+                (table["by"], "n", "net P&L", "won", "per trade", "open", "verdict"),
                 [_line(row) for row in rows],
                 title=f"mode {mode['rates']['mode']}, by {table['by']}",
             )
@@ -68,14 +68,14 @@ def _line(row: PerformanceRow) -> tuple[object, ...]:
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: row.get(name) for name in ("group", "name", "currency", *_FIGURES)}
+    flat = {name: row.get(name) for name in ("group", "name", "currency", *_FIGURES)}
     for name in _INTERVALS:
         interval = row.get(f"{name}_interval") or {}
-        found |= {f"{name}_{end}": interval.get(end) for end in ("low", "high")}
-    still_open = row["open"]
-    found |= {
+        flat |= {f"{name}_{end}": interval.get(end) for end in ("low", "high")}
+    open_part = row["open"]
+    flat |= {
         "drawdown": row["drawdown"]["amount"], "drawdown_share": row["drawdown"]["share"],
-        "open_n": still_open["n"], "open_pnl": still_open["pnl_at_mark"],
-        "open_unmarked": still_open["unmarked"], "open_oldest_seconds": still_open["oldest_seconds"],
+        "open_n": open_part["n"], "open_pnl": open_part["pnl_at_mark"],
+        "open_unmarked": open_part["unmarked"], "open_oldest_seconds": open_part["oldest_seconds"],
     }  # fmt: skip
-    return found
+    return flat

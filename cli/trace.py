@@ -1,4 +1,4 @@
-"""``linkage trace``: an order's whole story, from the parameters to the link."""
+"""``linkage trace``: an order's history, from the parameters to the link."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEFECTS = ("lost", "conflict")
 def trace(
     context: typer.Context,
     identifier: Annotated[
-        str, typer.Argument(metavar="ORDER_ID|CLIENT_ORDER_ID", help="An order's or a signal's id.")
+        str, typer.Argument(metavar="ORDER_ID|CLIENT_ORDER_ID", help="Id of an order or a signal.")
     ],
     as_json: JsonOption = False,
 ) -> None:
@@ -40,10 +40,10 @@ def trace(
         print_json(story)
     elif story is not None:
         console = Console(highlight=False)
-        for each in story["orders"]:
-            console.print(_order_story(each))
-        for each in story["signals"]:
-            console.print(_signal_story(each))
+        for order in story["orders"]:
+            console.print(_order_story(order))
+        for signal in story["signals"]:
+            console.print(_signal_story(signal))
     if story is None:
         if not as_json:
             say(f"linkage: the ledger knows no order and no signal {identifier}")
@@ -64,7 +64,7 @@ def _order_story(story: Row) -> RenderableType:
     if story.get("lots"):
         parts += _lots(order["order_id"], story["lots"])
     if story["relatives"]:
-        parts.append(_table("Relatives", _KIN_COLUMNS, story["relatives"]))
+        parts.append(_table("Related orders", _RELATED_COLUMNS, story["relatives"]))
     if story["history"]:
         parts.append(_table("Earlier links", _HISTORY_COLUMNS, story["history"]))
     title = f"{order['side']} {order['symbol']}  {order['order_id']}"
@@ -78,9 +78,9 @@ def _signal_story(story: Row) -> RenderableType:
 
 
 def _decision(signal: Row, snapshot: Row | None) -> Iterator[RenderableType]:
-    """Yield parameters, scores and signal, in the order in which they came to be."""
+    """Yield parameters, scores and signal, in the order in which they were made."""
     if snapshot is None:
-        yield _facts("Parameters", [("snapshot", "the signal names none")])
+        yield _facts("Parameters", [("snapshot", "none in the signal")])
     else:
         yield _facts("Parameters", [*_snapshot_facts(snapshot), *_parameters(snapshot["parameters"])])
     yield _scores(signal)
@@ -126,10 +126,12 @@ def _scores(signal: Row) -> RenderableType:
     breakdown = signal.get("indicator_breakdown") or {}
     if not breakdown:
         return summary
-    names = sorted({name for each in breakdown.values() if isinstance(each, Mapping) for name in each})
+    names = sorted(
+        {name for reading in breakdown.values() if isinstance(reading, Mapping) for name in reading}
+    )
     rows = [
-        {"indicator": name, **(each if isinstance(each, Mapping) else {"value": each})}
-        for name, each in sorted(breakdown.items())
+        {"indicator": name, **(reading if isinstance(reading, Mapping) else {"value": reading})}
+        for name, reading in sorted(breakdown.items())
     ]
     columns = [("indicator", "indicator"), *((name, name) for name in names or ["value"])]
     return Group(summary, _table("", columns, rows))
@@ -147,7 +149,7 @@ _LOT_COLUMNS = (
     ("state", "state"), ("quantity", "quantity"), ("entry_price", "entry"), ("exit_price", "exit or mark"),
     ("pnl", "P&L"), ("other", "other order"), ("note", "note"),
 )  # fmt: skip
-_KIN_COLUMNS = (
+_RELATED_COLUMNS = (
     ("relation", "relation"), ("order_time", "time"), ("side", "side"), ("symbol", "symbol"),
     ("status", "status"), ("order_id", "order"),
 )  # fmt: skip
@@ -157,7 +159,7 @@ _HISTORY_COLUMNS = (
 
 
 def _lots(order_id: str, lots: Sequence[Row]) -> Iterator[RenderableType]:
-    """Yield what the lots of an order came to, and each; figures are for people, JSON has every digit."""
+    """Yield the P&L of an order's lots and each lot; figures are for people, JSON has every digit."""
     sums: dict[tuple[str, str], Decimal] = {}
     for lot in lots:
         if lot["pnl"] is not None:
@@ -170,7 +172,7 @@ def _lots(order_id: str, lots: Sequence[Row]) -> Iterator[RenderableType]:
 
 
 def _lot(order_id: str, lot: Row) -> Row:
-    """Return a lot as the order sees it: the other side of it, and what its figures lack."""
+    """Return a lot from the side of the order, with what its figures lack."""
     entry, exit_ = lot["entry_order_id"], lot["exit_order_id"]
     notes = [lot["kind"]] if lot["kind"] in ("dust", "residue") else []
     notes += [f"without {name.replace('_', ' ')}" for name in lot["missing"]]

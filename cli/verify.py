@@ -1,4 +1,4 @@
-"""``linkage verify``: the ledger, compared with what its facts say."""
+"""``linkage verify``: the ledger, compared with what is computed from its facts."""
 
 from __future__ import annotations
 

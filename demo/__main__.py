@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help=f"how many 5-minute bars; default: {SIMULATED_BARS}, {REAL_BARS} of candle files",
     )
     parser.add_argument(
-        "--seed", type=int, default=7, help="of the simulation, the foreign bot and the disorder"
+        "--seed", type=int, default=7, help="of the simulation, the foreign bot and the order of deliveries"
     )
     options = parser.parse_args(arguments)
     if options.bars is None:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration and return its exit code: 0 when every link is right."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     console = Console(highlight=False)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are born deaf to the first
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
         signal.signal(number, _interrupt)
     try:
         summary = Demonstration(options, console).run()
@@ -86,7 +86,7 @@ class Demonstration:
 
     Args:
         options: of the command line.
-        console: where it tells what it does.
+        console: where its progress is printed.
     """
 
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
@@ -96,21 +96,22 @@ class Demonstration:
 
     def run(self) -> Summary:
         """Do everything; whatever happens, only what was asked to stay stays."""
-        workshop = local_directory() / "demo"
+        workspace = local_directory() / "demo"
         now = datetime.now(UTC)
         candles, source = self._candles(now)
-        with _only_one(workshop):
-            return self._demonstrate(candles, source, now, workshop)
+        with _only_one(workspace):
+            return self._demonstrate(candles, source, now, workspace)
 
-    def _demonstrate(self, candles: Candles, source: str, now: datetime, workshop: Path) -> Summary:
+    def _demonstrate(self, candles: Candles, source: str, now: datetime, workspace: Path) -> Summary:
         options = self._options
-        market = prepare(candles, workshop / "market", source=source, now=now, bars=options.bars)
+        market = prepare(candles, workspace / "market", source=source, now=now, bars=options.bars)
         self._say(f"market: {source}")
         self._say(f"        {', '.join(market.symbols)}; {len(market.runs)} bars of 5 minutes")
-        with draft_of(target(), workshop) as draft, notebook(draft / "truth.jsonl") as book:
+        with draft_of(target(), workspace) as draft, notebook(draft / "truth.jsonl") as book:
             plan = make_plan(market, Deployment(), seed=options.seed)
-            plan.write_down(book)
-            self._say(f"truth:  {len(book.decisions)} decisions and {len(book.orders)} orders written down")
+            plan.note(book)
+            noted = f"{len(book.decisions)} decisions and {len(book.orders)} orders"
+            self._say(f"truth:  {noted}, noted before the first post")
             deployed = StageOptions(market=f"files:{market.folder.resolve()}", recipients=(RECIPIENT,))
             with LocalCloud.up(options=deployed, progress=self._say) as cloud:
                 stage = Stage(cloud.state)
@@ -130,10 +131,10 @@ class Demonstration:
         replay = Replay(stage, plan, behind, seed=options.seed)
         replay.register_foreign_bot()
         columns = (BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, TextColumn("{task.fields[told]}"), console=self._console) as progress:
-            task = progress.add_task("replay", total=len(plan.market.runs), told="")
-            replay.run(lambda counts: progress.update(task, advance=1, told=_told(counts)))
-        self._say("waiting until nothing moves")
+        with Progress(*columns, TextColumn("{task.fields[counts]}"), console=self._console) as progress:
+            task = progress.add_task("replay", total=len(plan.market.runs), counts="")
+            replay.run(lambda counts: progress.update(task, advance=1, counts=_formatted(counts)))
+        self._say("waiting until everything is processed")
         replay.finish()
         withheld_before = replay.disposition_of_withheld()
         problems = [*replay.surprises, *replay.forward_differences()]
@@ -210,20 +211,22 @@ def show(summary: Summary, console: Console) -> None:
     times = (summary.deploy_seconds, summary.replay_seconds, summary.total_seconds)
     rows = [
         ("strategy orders", f"{summary.strategy_orders} over {scope}"),
-        ("by trigger", _listed(summary.triggers)),
-        ("filled in parts, told cumulatively", f"{summary.partial_fills}, {summary.cumulative_events}"),
-        ("refused, replaced", f"{summary.own_refused}, {summary.replaced}"),
-        ("signals suppressed", f"{summary.suppressed}"),
-        ("linked", f"{summary.linked}, {summary.bracket_children} of them through their bracket's parent"),
+        (
+            "linked",
+            f"{summary.linked} ({summary.linkage_rate:.1%}), {summary.bracket_children} of them by parent",
+        ),
+        ("wrong links", f"{summary.wrong_links}"),
+        ("recomputed", f"{summary.recomputed} of {summary.own_links}, from snapshot and candles"),
         ("pending, lost, conflict", f"{summary.pending}, {summary.lost}, {summary.conflict}"),
         ("external", f"{summary.external} placed by hand"),
-        ("linkage of expected orders", f"{summary.linkage_rate:.1%}"),
-        ("wrong links", f"{summary.wrong_links}"),
-        ("recomputed from snapshots", f"{summary.recomputed} of {summary.own_links}"),
+        ("by trigger", _listed(summary.triggers)),
+        ("partial fills, cumulative", f"{summary.partial_fills}, {summary.cumulative_events}"),
+        ("rejected, replaced", f"{summary.own_refused}, {summary.replaced}"),
+        ("signals suppressed", f"{summary.suppressed}"),
+        ("duplicate deliveries", f"{summary.duplicates}"),
         ("signals, fills, snapshots", f"{summary.signals}, {summary.fills}, {summary.snapshots}"),
-        ("deliveries repeated", f"{summary.duplicates}"),
         ("market", summary.market),
-        ("deploy, replay, all", ", ".join(f"{seconds:.0f} s" for seconds in times)),
+        ("deploy, replay, total", ", ".join(f"{seconds:.0f} s" for seconds in times)),
     ]
     for name, value in rows:
         table.add_row(name, value)
@@ -231,7 +234,9 @@ def show(summary: Summary, console: Console) -> None:
     console.print(table)
     for problem in [*summary.problems, *(f"there were no {what}" for what in summary.absent)]:
         console.print(f"  [red]{problem}[/]", soft_wrap=True)
-    verdict = "[bold green]every link is right[/]" if summary.is_good else "[bold red]not as it has to be[/]"
+    verdict = (
+        "[bold green]every link is right[/]" if summary.is_good else "[bold red]not every check passed[/]"
+    )
     report, figures = (_shown(target() / name) for name in ("report.html", "summary.json"))
     console.print(f"\n{verdict}; see {report} and {figures}")
 
@@ -242,13 +247,13 @@ def target() -> Path:
 
 
 @contextmanager
-def _only_one(workshop: Path) -> Iterator[None]:
-    workshop.mkdir(parents=True, exist_ok=True)
-    with (workshop / "lock").open("w") as lock:
+def _only_one(workspace: Path) -> Iterator[None]:
+    workspace.mkdir(parents=True, exist_ok=True)
+    with (workspace / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(f"another demonstration is running in {workshop}") from None
+            raise DemoError(f"another demonstration is running in {workspace}") from None
         yield
 
 
@@ -263,10 +268,10 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def _told(counts: Counts) -> str:
+def _formatted(counts: Counts) -> str:
     return (
         f"{counts.signals} signals, {counts.foreign_orders} foreign, "
-        f"{counts.manual_orders} by hand, {counts.duplicates} twice"
+        f"{counts.manual_orders} manual, {counts.duplicates} duplicates"
     )
 
 

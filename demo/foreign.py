@@ -1,7 +1,7 @@
-"""A second bot, somebody else's: it speaks the existing bot's language and has keys of its own.
+"""A second bot, somebody else's: it posts in the existing bot's format and has keys of its own.
 
-Its signal process posts to us, we pass each post on to its receiver, unchanged, and its order process
-tells us the venue's order ids. All that it will do is planned, and written down, before it does anything.
+Its signal process posts to us, we forward each post unchanged to its receiver, and its order process reports
+the venue's order ids to us. All its trades are planned, and noted, before the first one.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ BOT = "neighbour"
 VENUE = "coinbase"
 ACCOUNT = "neighbour-main"
 SNAPSHOTS = (UUID("b042c0bb-6184-4d40-aa65-2f7c8d83a243"), UUID("5b0e2c1e-7d0e-4a53-9b0f-0f6a2f1c7d11"))
-"""Its parameters before and after half-time. Nobody ever describes them to us."""
+"""Its parameters before and after half-time. They are never described to us."""
 
-Course = Literal["as it should be", "fill first", "order first", "everything twice", "in parts", "refused"]
+Course = Literal["regular", "fill first", "order first", "duplicated", "partial fills", "rejected"]
 COURSES: tuple[Course, ...] = (
-    "as it should be",
+    "regular",
     "fill first",
     "order first",
-    "everything twice",
-    "in parts",
-    "refused",
+    "duplicated",
+    "partial fills",
+    "rejected",
 )
 NOTIONAL = Decimal("0.004")
 FEE_RATE = Decimal("0.004")
@@ -46,7 +46,7 @@ _TRIGGERS = ("roc_momo", "score", "passive_mm")
 
 @dataclass(frozen=True, slots=True)
 class ForeignTrade:
-    """One decision of the foreign bot, and what will become of it.
+    """One decision of the foreign bot, and the course of its order.
 
     Attributes:
         client_order_id: its signal process's own id, a UUID4 with hyphens.
@@ -70,8 +70,8 @@ class ForeignTrade:
 
     @property
     def is_executed(self) -> bool:
-        """Tell whether its order trades."""
-        return self.course != "refused"
+        """Whether its order is executed."""
+        return self.course != "rejected"
 
     def signal_body(self) -> bytes:
         """Return the post of its signal process, byte for byte."""
@@ -101,25 +101,25 @@ class ForeignTrade:
         return json.dumps(document).encode()
 
     def order_body(self) -> bytes:
-        """Return what its order process tells of the order."""
-        told: dict[str, Any] = {
+        """Return the post of its order process."""
+        fields: dict[str, Any] = {
             "client_order_id": self.client_order_id,
             "venue": VENUE,
             "account": ACCOUNT,
             "order_id": self.order_id,
         }
-        if self.course != "as it should be":  # which of its orders' sizes it tells is this bot's affair
-            told["size"] = str(self.quantity)
-        if self.course == "refused":
-            told.update(status="rejected", venue_status="FAILED")
-        if self.course in ("fill first", "order first"):  # its signal, which would tell these, comes later
-            told.update(symbol=self.symbol, side=self.side)
-        return json.dumps(told).encode()
+        if self.course != "regular":  # this bot reports the size of some orders only
+            fields["size"] = str(self.quantity)
+        if self.course == "rejected":
+            fields.update(status="rejected", venue_status="FAILED")
+        if self.course in ("fill first", "order first"):  # its signal, which has both, comes later
+            fields.update(symbol=self.symbol, side=self.side)
+        return json.dumps(fields).encode()
 
     def fill_bodies(self) -> list[bytes]:
         """Return its fills, which know the order id and no key; the later of two parts comes first."""
         parts = [Decimal(1)]
-        if self.course == "in parts":
+        if self.course == "partial fills":
             parts = [Decimal("0.25"), Decimal("0.75")]
         bodies = []
         for number, part in enumerate(parts):
@@ -185,7 +185,7 @@ def plan(market: PreparedMarket, *, seed: int, share: float = 0.3) -> dict[datet
 
 
 def act(trade: ForeignTrade, api: Api, token: str) -> int:
-    """Let one trade happen; return how many of its posts were repetitions.
+    """Post everything about one trade; return how many of its posts were duplicates.
 
     Raises:
         UnexpectedReplyError: the API refused something that it has to take.
@@ -196,7 +196,7 @@ def act(trade: ForeignTrade, api: Api, token: str) -> int:
     posts = {
         "fill first": [*fills, order, signal],
         "order first": [order, *fills, signal],
-        "everything twice": [signal, signal, order, order, *fills, *fills],
+        "duplicated": [signal, signal, order, order, *fills, *fills],
     }.get(trade.course, [signal, order, *fills])
     for path, body in posts:
         _accepted(path, api.post_as_bot(path, body, token))
@@ -214,11 +214,11 @@ def _accepted(path: str, reply: Reply) -> None:
 
 @dataclass(slots=True)
 class Receiver:
-    """The order process behind us: it keeps what it gets.
+    """The order process behind us: it stores what it receives.
 
     Attributes:
         url: where it listens, on this machine only.
-        bodies: what was passed on to it, byte for byte.
+        bodies: what was forwarded to it, byte for byte.
         authorizations: the Authorization headers that came with them.
     """
 
@@ -230,7 +230,7 @@ class Receiver:
         """Return what did not arrive exactly once and unchanged."""
         arrived, due = Counter(self.bodies), Counter(trade.signal_body() for trade in trades)
         return [
-            f"passed on {arrived[body]} times instead of {due[body]}: {body[:80].decode(errors='replace')}…"
+            f"forwarded {arrived[body]} times instead of {due[body]}: {body[:80].decode(errors='replace')}…"
             for body in sorted({*arrived, *due})
             if arrived[body] != due[body]
         ]
@@ -245,8 +245,8 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             with lock:
-                kept.bodies.append(body)
-                kept.authorizations.append(self.headers.get("authorization", ""))
+                received.bodies.append(body)
+                received.authorizations.append(self.headers.get("authorization", ""))
             self.send_response(200)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -256,11 +256,11 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    kept = Receiver(f"http://127.0.0.1:{server.server_address[1]}/orders")
+    received = Receiver(f"http://127.0.0.1:{server.server_address[1]}/orders")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
-        yield kept
+        yield received
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""What our own strategy is going to decide, computed before it runs.
+"""The decisions of our own strategy, computed before it runs.
 
 The deployed strategy gets its parameters from the Parameter Store, its candles through its own settings
 and its memory from the table. Here the same rules run over the same files from the documents that the
@@ -88,7 +88,7 @@ class Foreseen:
 
     @property
     def truth(self) -> LinkTruth:
-        """What a link with it has to say."""
+        """The link that it has to lead to."""
         return LinkTruth(
             snapshot_id=self.snapshot_id,
             symbol=self.decision.symbol,

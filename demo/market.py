@@ -29,7 +29,7 @@ _FILE_NAME = re.compile(r"([A-Z0-9]+-[A-Z0-9]+)_5m\.csv\.gz")
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One 5-minute bar. Prices in the quote currency and volume in the base currency, as they were spelt.
+    """One 5-minute bar. Prices in the quote currency and volume in the base currency, as written in the file.
 
     ``time`` is the bar's start, aware UTC.
     """
@@ -53,7 +53,7 @@ class PreparedMarket:
     Attributes:
         folder: of ``BASE-QUOTE_5m.csv.gz`` files.
         source: what it is, for people.
-        candles: what the files say, by symbol.
+        candles: those of the files, by symbol.
         runs: when each replayed run is due, which is when its bar has closed; aware UTC.
         closes: closing price by symbol and bar start.
     """
@@ -95,14 +95,14 @@ def read_candles(folder: Path) -> dict[str, list[Candle]]:
     """
     if not folder.is_dir():
         raise InvalidInputError(f"{folder} is not a folder of candle files", field="candles")
-    found = {
+    paths = {
         match.group(1): path
         for path in sorted(folder.iterdir())
         if (match := _FILE_NAME.fullmatch(path.name))
     }
-    if not found:
+    if not paths:
         raise InvalidInputError(f"{folder} has no file named BASE-QUOTE_5m.csv.gz", field="candles")
-    return {symbol: _read_file(path) for symbol, path in found.items()}
+    return {symbol: _read_file(path) for symbol, path in paths.items()}
 
 
 def shifted(candles: Candles, *, last: datetime) -> dict[str, list[Candle]]:
@@ -141,18 +141,18 @@ def prepare(candles: Candles, folder: Path, *, source: str, now: datetime, bars:
             f"the market has {have} bars; {bars} to replay and {WARM_UP_BARS} before them are needed",
             field="bars",
         )
-    kept = {symbol: [bar for bar in series if bar.time >= first] for symbol, series in moved.items()}
-    kept = {symbol: series for symbol, series in kept.items() if len(series) > bars}
+    used = {symbol: [bar for bar in series if bar.time >= first] for symbol, series in moved.items()}
+    used = {symbol: series for symbol, series in used.items() if len(series) > bars}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for symbol, series in kept.items():
+    for symbol, series in used.items():
         write_file(folder / f"{symbol}_5m.csv.gz", series)
     return PreparedMarket(
         folder=folder,
         source=source,
-        candles=kept,
+        candles=used,
         runs=[last + BAR - BAR * back for back in reversed(range(bars))],
-        closes={symbol: {bar.time: Decimal(bar.close) for bar in series} for symbol, series in kept.items()},
+        closes={symbol: {bar.time: Decimal(bar.close) for bar in series} for symbol, series in used.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""What came of it: the ledger's answer beside the truth, and the folder that shows it."""
+"""The outcome: the ledger compared with the truth, and the folder that shows it."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ class Summary:
         recomputed: how many of those come out the same from their snapshot and the candles.
         triggers: executed orders of our own strategy, by trigger.
         partial_fills: orders of ours that filled in parts. cumulative_events: records of what an order has
-            executed so far. own_refused: orders of ours that the venue refused. replaced: orders that took
+            executed so far. own_refused: orders of ours that the venue rejected. replaced: orders that took
             another one's place. suppressed: signals that a guardrail held back.
         withheld_before: disposition of the order whose signal came last, before it came.
-        problems: a sentence on each thing that is not as it has to be, at most twenty.
+        problems: a sentence on each difference, at most twenty.
     """
 
     strategy_orders: int
@@ -124,12 +124,12 @@ class Summary:
 
     @property
     def absent(self) -> Sequence[str]:
-        """What a demonstration has to show, and this one does not."""
+        """What a demonstration has to include, and this one does not."""
         counts = {
             **{f"orders by {name}": self.triggers.get(name, 0) for name in EXPECTED_TRIGGERS},
             "partial fills": self.partial_fills,
             "cumulative events": self.cumulative_events,
-            "refused orders": self.own_refused,
+            "rejected orders": self.own_refused,
             "replaced orders": self.replaced,
             "suppressed signals": self.suppressed,
         }
@@ -137,7 +137,7 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether everything is as it has to be, and there."""
+        """Whether nothing differs and nothing is absent."""
         return (
             self.linkage_rate == 1.0
             and self.wrong_links == 0
@@ -161,7 +161,7 @@ def judge(
     """Ask the ledger, compare its answers with the truth, and return the summary.
 
     Args:
-        problems: what was found to be wrong before.
+        problems: those of the replay.
         seconds: ``deploy``, ``replay`` and ``total``.
     """
     links = [StoredLink.from_row(row) for row in stage.query(LINKS)]
@@ -172,9 +172,9 @@ def judge(
     wrong, missing = compare(links, book)
     own = [link for link in links if link.bot_id == FIRST_PARTY_BOT and link.order_id in executed]
     recomputed, different = recompute_links(own, snapshots, FileMarket(plan.market.folder))
-    found = [*problems, *wrong, *missing, *different]
+    differences = [*problems, *wrong, *missing, *different]
     if counts["quarantined"]:
-        found.append(f"{counts['quarantined']} events were quarantined")
+        differences.append(f"{counts['quarantined']} events were quarantined")
     judged = counts["linked"] + counts["lost"] + counts["conflict"]
     return Summary(
         **counts,
@@ -189,7 +189,7 @@ def judge(
         deploy_seconds=round(seconds["deploy"], 1),
         replay_seconds=round(seconds["replay"], 1),
         total_seconds=round(seconds["total"], 1),
-        problems=found[:SHOWN_PROBLEMS],
+        problems=differences[:SHOWN_PROBLEMS],
     )
 
 
@@ -237,7 +237,7 @@ def write_summary(folder: Path, summary: Summary) -> None:
 
 @contextmanager
 def draft_of(target: Path, drafts: Path) -> Iterator[Path]:
-    """Give an empty folder that becomes the target when the block ends well, and goes when it does not.
+    """Yield an empty folder that becomes the target when the block succeeds, and is removed when it fails.
 
     Args:
         target: what is there before gives way.

@@ -9,9 +9,9 @@ from datetime import datetime
 from random import Random
 from uuid import UUID
 
+from demo.disorder import VenueOrder, manual_orders, order_of
 from demo.foreign import ForeignTrade, all_trades, plan
 from demo.foresight import DOCUMENTS, Deployment, Foreseen, foresee
-from demo.life import VenueOrder, manual_orders, order_of
 from demo.market import PreparedMarket
 from demo.truth import LinkTruth, Notebook
 from linkage.adapters.markets.files import FileMarket
@@ -35,7 +35,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is going to happen.
+    """The plan of a replay.
 
     Attributes:
         documents: the parameter document in force, by run.
@@ -55,19 +55,19 @@ class Plan:
     def keys(self) -> dict[datetime, set[str]]:
         """Return the keys that our own strategy will publish, by run."""
         keys: dict[datetime, set[str]] = {run: set() for run in self.market.runs}
-        for each in self.foreseen:
-            keys[each.run].add(each.key(self.deployment))
+        for foreseen in self.foreseen:
+            keys[foreseen.run].add(foreseen.key(self.deployment))
         return keys
 
-    def write_down(self, book: Notebook) -> None:
-        """Write the truth of all this into a notebook."""
+    def note(self, book: Notebook) -> None:
+        """Note the truth of all this."""
         previous = None
         for run, document in self.documents.items():
             if document != previous:
                 book.note(run=run.isoformat(), parameters=document)
                 previous = document
-        for each in self.foreseen:
-            book.note_decision(each.key(self.deployment), each.truth)
+        for foreseen in self.foreseen:
+            book.note_decision(foreseen.key(self.deployment), foreseen.truth)
         book.note_decision(self.withheld.client_order_id, self.withheld.foreseen.truth)
         for trade in all_trades(self.foreign):
             why = f"foreign bot: {trade.course}"
@@ -107,7 +107,7 @@ def make_plan(market: PreparedMarket, deployment: Deployment, *, seed: int) -> P
 def _withheld(foreseen: Sequence[Foreseen], deployment: Deployment, half: datetime, *, seed: int) -> Withheld:
     if not foreseen:
         raise InvalidInputError("the strategy decides nothing on this market; replay more bars", field="bars")
-    chosen = next((each for each in foreseen if each.run >= half), foreseen[0])
+    chosen = next((later for later in foreseen if later.run >= half), foreseen[0])
     elsewhere = replace(deployment, account=WITHHELD_ACCOUNT)
     key = chosen.key(elsewhere)
     order_id = str(UUID(int=Random(seed).getrandbits(128), version=4))  # noqa: S311 - a repeatable plan

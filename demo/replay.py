@@ -1,4 +1,4 @@
-"""Replays a market bar by bar through the deployed functions, with everything that life adds."""
+"""Replays a market bar by bar through the deployed functions, with late, repeated and manual orders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from cli.bot import Registration, register
 from demo import foreign
-from demo.life import Deliveries
+from demo.disorder import Deliveries
 from demo.plan import Plan
 from demo.stage import DemoError, Stage
 from linkage.domain.canonical import iso_utc
@@ -75,14 +75,14 @@ class Replay:
         )
         _, self._token = register(self.stage.bots, wanted, now=self.stage.clock.now())
 
-    def run(self, told: Callable[[Counts], None]) -> None:
-        """Let every run of the plan happen, in order.
+    def run(self, report_progress: Callable[[Counts], None]) -> None:
+        """Replay every run of the plan, in order.
 
         Args:
-            told: is called after each run.
+            report_progress: is called after each run.
         """
         document = ""
-        # At each scheduled time all of them move at once, as they do when a clock starts them.
+        # All of them start at once at each scheduled time, as EventBridge Scheduler does it.
         with ThreadPoolExecutor(max_workers=3) as pool:
             for run in self.plan.market.runs:
                 if self.plan.documents[run] != document:
@@ -95,13 +95,13 @@ class Replay:
                 ]
                 for move in moves:
                     move.result()
-                told(self.counts)
+                report_progress(self.counts)
 
     def finish(self) -> None:
-        """Deliver what is still held back, let the broker end, and wait until nothing moves.
+        """Deliver what is still held back, let the broker finish, and wait until everything is processed.
 
         Raises:
-            DemoError: it does not get quiet.
+            DemoError: it is not processed in time.
         """
         last = self.plan.market.runs[-1]
         self._deliveries.deliver(all_of_them=True)
@@ -113,7 +113,7 @@ class Replay:
         self._quiet()
 
     def disposition_of_withheld(self) -> str | None:
-        """Return what the ledger says of the order whose signal is withheld."""
+        """Return the disposition of the order whose signal is withheld."""
         order_id = self.plan.withheld.order.order_id
         rows = self.stage.query(
             f"SELECT disposition FROM order_dispositions WHERE order_id = '{order_id}'"  # noqa: S608
@@ -154,7 +154,7 @@ class Replay:
         wait_until("the withheld order is linked", lambda: self.disposition_of_withheld() == "linked")
 
     def sweep(self) -> None:
-        """Let the recorder's two schedules come round once."""
+        """Run the recorder's two schedules once."""
         self.stage.invoke("SweepFunction", {})
         self.stage.invoke("MaintainFunction", {})
 
@@ -191,7 +191,7 @@ class Replay:
         return self.stage.invoke(output_name, {"scheduled_time": iso_utc(run)})
 
     def _all_placed(self, last: datetime) -> bool:
-        """Let the broker work, and tell whether it has made an order, or a refusal, of each signal."""
+        """Invoke the broker; return whether it has placed an order, or a rejected one, for each signal."""
         self._invoke_at("BrokerExecuteOrdersFunction", last)
         rows = self.stage.query(
             "SELECT count(*) AS placed FROM trade_records WHERE key_is_ours AND event_count > 0"
@@ -238,14 +238,14 @@ class Replay:
         ]
 
 
-def wait_until(what: str, is_so: Callable[[], bool], *, seconds: float = QUIET_SECONDS) -> None:
-    """Ask until something is so.
+def wait_until(what: str, holds: Callable[[], bool], *, seconds: float = QUIET_SECONDS) -> None:
+    """Poll until a condition holds.
 
     Raises:
-        DemoError: it is not so in time.
+        DemoError: it does not hold in time.
     """
     deadline = time.monotonic() + seconds
-    while not is_so():
+    while not holds():
         if time.monotonic() > deadline:
             raise DemoError(f"waited {seconds:.0f} s in vain until {what}")
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Where the replayed candles come from: a folder, an exchange, or a simulation that says that it is one."""
+"""Where the replayed candles come from: a folder, an exchange, or a simulation, which is labelled as one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def from_exchange(name: str, *, bars: int, now: datetime) -> tuple[Candles, str]
     market = CcxtMarket(name)
     listed = set(market.symbols())
     pairs = [[f"{base}-{quote}" for quote in EXCHANGE_QUOTES] for base in EXCHANGE_BASES]
-    symbols = [found[0] for spellings in pairs if (found := [each for each in spellings if each in listed])]
+    symbols = [
+        available[0] for pair in pairs if (available := [symbol for symbol in pair if symbol in listed])
+    ]
     if not symbols:
         raise InvalidInputError(f"{name} has none of the usual markets", field="exchange")
     return _fetch(market, symbols, last_closed_bar(now) + BAR, bars), f"public candles of {name}"
@@ -65,7 +67,7 @@ def bars_of(block: CandleBlock) -> Candles:
         columns = (block.opens[row], block.highs[row], block.lows[row], block.closes[row], block.volumes[row])
         bars = []
         for column, start in enumerate(block.times):
-            values = [float(each[column]) for each in columns]
+            values = [float(prices[column]) for prices in columns]
             if not any(math.isnan(value) for value in values):
                 moment = datetime.fromtimestamp(int(start), UTC)
                 bars.append(Candle(moment, *(f"{value:.10g}" for value in values)))

@@ -21,7 +21,7 @@ INVOKE_SECONDS = 320.0
 
 
 class DemoError(Exception):
-    """The demonstration cannot go on, or has found something wrong. The message says what."""
+    """The demonstration cannot go on, or has found a problem. The message names it."""
 
 
 class Stage:
@@ -83,7 +83,7 @@ class Stage:
         return sum(int(reply["Attributes"].get(name, 0)) for name in names)
 
     def dead_letters(self) -> int:
-        """Return how many messages the recorder gave up."""
+        """Return how many messages are in the dead-letter queue."""
         name = "ApproximateNumberOfMessages"
         reply = self.cloud.client("sqs").get_queue_attributes(
             QueueUrl=self.cloud.output("FillsDlqUrl"), AttributeNames=[name]

@@ -1,4 +1,4 @@
-"""What is right, written down before anything is posted, and the comparison at the end.
+"""What is right, noted before anything is posted, and the comparison at the end.
 
 For our own strategy the truth is computed ahead: the parameter documents that the driver will put into
 force, the candles and the strategy's rules give every decision of the replay with its key. A link is
@@ -8,7 +8,7 @@ right when it equals what stands in the notebook; the ledger is not asked what i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +28,7 @@ VENUE_TRIGGERS = ("take_profit", "stop_loss", "trailing_stop")
 
 @dataclass(frozen=True, slots=True)
 class LinkTruth:
-    """What a link has to say. ``decided_at`` is when the decision was made, aware UTC."""
+    """What a link has to hold. ``decided_at`` is when the decision was made, aware UTC."""
 
     snapshot_id: UUID
     symbol: str
@@ -41,7 +41,7 @@ class LinkTruth:
 
 @dataclass(frozen=True, slots=True)
 class StoredLink:
-    """A link as the ledger has it, with what the venue says of its order.
+    """A link as the ledger has it, with the venue's facts of its order.
 
     Attributes:
         order_key: the key that came with the order, normalised; None if it came without.
@@ -105,12 +105,12 @@ class Notebook:
     executed: set[str] = field(default_factory=set)
 
     def note_decision(self, key: str, truth: LinkTruth) -> None:
-        """Write down a decision of ours, under the key that its order will have."""
+        """Note a decision of ours, under the key that its order will have."""
         self.decisions[normalise_key(key)] = truth
         self._write({"client_order_id": key, **_as_json(truth)})
 
     def note_order(self, order_id: str, truth: LinkTruth | None, *, why: str, executed: bool = True) -> None:
-        """Write down what an order of somebody else has to be linked with, or that it must not be."""
+        """Note what an order of somebody else has to be linked with, or that it must not be."""
         self.orders[order_id] = truth
         if executed:
             self.executed.add(order_id)
@@ -118,7 +118,7 @@ class Notebook:
         self._write({"order_id": order_id, "why": why, **linked})
 
     def note(self, **what: object) -> None:
-        """Write down something else that is about to be caused."""
+        """Note something else that is about to be caused."""
         self._write(what)
 
     def _write(self, line: Mapping[str, object]) -> None:
@@ -131,23 +131,6 @@ def notebook(path: Path) -> Iterator[Notebook]:
     """Open a new notebook, one JSON object per line."""
     with path.open("w", encoding="utf-8") as file:
         yield Notebook(file)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the comparison found. Each list holds one sentence per order.
-
-    Attributes:
-        wrong: links that differ from the truth, or that must not be there.
-        missing: orders that must have a link and have none.
-        recomputed: how many links of ours were computed again from their snapshot, with the same result.
-        not_recomputed: links of ours whose decision comes out otherwise.
-    """
-
-    wrong: Sequence[str]
-    missing: Sequence[str]
-    recomputed: int
-    not_recomputed: Sequence[str]
 
 
 def compare(links: Iterable[StoredLink], book: Notebook) -> tuple[list[str], list[str]]:
@@ -259,7 +242,9 @@ def _difference(link: StoredLink, truth: LinkTruth, *, child: bool) -> str | Non
             return f"trigger is {link.trigger}, no venue's"
     else:
         due += [("side", link.side, truth.side), ("trigger", link.trigger, truth.trigger)]
-    different = [f"{name} is {found}, not {right}" for name, found, right in due if found != right]
+    different = [
+        f"{name} is {actual}, not {expected}" for name, actual, expected in due if actual != expected
+    ]
     return "; ".join(different) or None
 
 

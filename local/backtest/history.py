@@ -1,4 +1,4 @@
-"""What a backtest is made of: the parameters, the candles, the period, the venue, and a hash of each."""
+"""The inputs of a backtest: the parameters, the candles, the period, the venue, and a hash of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RULES: TypeAdapter[Rules] = TypeAdapter(Rules)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants to try.
+    """What a backtest is to try.
 
     Attributes:
         folder: of ``BASE-QUOTE_5m.csv.gz`` files.
@@ -180,5 +180,5 @@ def _exact(value: object) -> object:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: str(each) for name, each in value.items()}
+        return {name: str(member) for name, member in value.items()}
     return str(value)

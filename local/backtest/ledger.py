@@ -1,4 +1,4 @@
-"""A ledger for one backtest: PostgreSQL of its own, migrated like every other, gone afterwards."""
+"""A ledger for one backtest: PostgreSQL of its own, migrated like every other, removed afterwards."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class OwnLedger:
         """What the report reads with."""
         return PostgresLedgerReader(self.reader)
 
-    def keep(self, trial: Trial) -> None:
-        """Write a trial down, unless it is there."""
+    def save(self, trial: Trial) -> None:
+        """Store a trial, unless it is there."""
         self.writing.keep_trials([json.dumps(trial.document())])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return what a query gives an operator."""
+        """Return the rows of a query, as an operator gets them."""
         with psycopg.connect(self.dsn("sql_reader")) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -83,7 +83,7 @@ class OwnLedger:
 
 @contextmanager
 def own_ledger() -> Iterator[OwnLedger]:
-    """Start PostgreSQL in a new folder, give its empty ledger, and remove both."""
+    """Start PostgreSQL in a new folder, yield its empty ledger, and remove both."""
     folder = Path(tempfile.mkdtemp(prefix="linkage-backtest-"))
     server = PostgresServer(folder / "postgres")
     try:

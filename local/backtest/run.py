@@ -17,7 +17,7 @@ from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.facts import FactBatch, Window
 from local.backtest.history import History
 from local.backtest.ledger import OwnLedger
-from local.backtest.trading import Told, Traded, spelt, trade
+from local.backtest.trading import Progress, Traded, formatted, trade
 from local.backtest.trials import Trial
 
 STAGE = "backtest"
@@ -42,10 +42,10 @@ WHERE disposition = 'linked' GROUP BY 1 ORDER BY 1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a backtest.
+    """The outcome of a backtest.
 
     Attributes:
-        result: the row of ``trials`` has it. report: of the whole period.
+        result: as in the row of ``trials``. report: of the whole period.
     """
 
     trial: Trial
@@ -55,19 +55,19 @@ class Outcome:
 
     @property
     def all_linked(self) -> bool:
-        """Tell whether every order that was executed is linked with its parameters."""
+        """Whether every order that was executed is linked with its parameters."""
         return bool(self.result["executed"] == self.result["linked"])
 
 
-def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) -> Outcome:
+def run(history: History, ledger: OwnLedger, progress: Progress, *, tried_at: datetime) -> Outcome:
     """Trade a history into a ledger, and read its report.
 
     Args:
         tried_at: stamped on the trial; nothing else depends on it.
     """
     traded = Traded()
-    _record(trade(history, traded, told), ledger, told)
-    told("reading the report", 0, 1)
+    _record(trade(history, traded, progress), ledger, progress)
+    progress("reading the report", 0, 1)
     while ledger.lots.match_lots(seconds=_LOT_SECONDS).further:
         pass
     result = _result(history, traded, ledger)
@@ -82,15 +82,15 @@ def run(history: History, ledger: OwnLedger, told: Told, *, tried_at: datetime) 
         tried_at=tried_at,
         label=history.snapshot.label,
     )
-    ledger.keep(trial)
+    ledger.save(trial)
     read = ledger.reading.report(Window(history.start, history.end))
     document = ReportDocument.model_validate(_as_of(history.end, read))
     report = render(document, stage=STAGE)
-    told("reading the report", 1, 1)
+    progress("reading the report", 1, 1)
     return Outcome(trial, result, document, report)
 
 
-def _record(batches: Iterable[FactBatch], ledger: OwnLedger, told: Told) -> None:
+def _record(batches: Iterable[FactBatch], ledger: OwnLedger, progress: Progress) -> None:
     """Record facts and resolve links as the recorder does, while further batches are made."""
     writing = ledger.writing
 
@@ -102,10 +102,10 @@ def _record(batches: Iterable[FactBatch], ledger: OwnLedger, told: Told) -> None
 
     with ThreadPoolExecutor(max_workers=1) as recorder:
         waiting = [recorder.submit(write, batch) for batch in batches]
-        for number, each in enumerate(waiting):
-            told("recording", number, len(waiting))
-            each.result()
-    told("recording", len(waiting), len(waiting))
+        for number, write_of_batch in enumerate(waiting):
+            progress("recording", number, len(waiting))
+            write_of_batch.result()
+    progress("recording", len(waiting), len(waiting))
 
 
 def _as_of(end: datetime, read: Mapping[str, Any]) -> Any:
@@ -114,9 +114,9 @@ def _as_of(end: datetime, read: Mapping[str, Any]) -> Any:
 
     def moved(value: Any, name: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {key: moved(each, key) for key, each in value.items()}
+            return {key: moved(member, key) for key, member in value.items()}
         if isinstance(value, list):
-            return [moved(each) for each in value]
+            return [moved(member) for member in value]
         if value is not None and name in ("read_at", "lots_as_of"):
             return iso_utc(end)
         if value is not None and name == "oldest_seconds":
@@ -154,5 +154,5 @@ def _result(history: History, traded: Traded, ledger: OwnLedger) -> dict[str, An
         "exits": exits,
         "episodes": {"closed": closed, "open": still_open, "won": won, "lost": lost},
         "by_trigger": dict(ledger.rows(_TRIGGERS)),
-        "money": {quote: spelt(money) for quote, money in sorted(traded.money.items())},
+        "money": {quote: formatted(money) for quote, money in sorted(traded.money.items())},
     }

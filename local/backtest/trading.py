@@ -1,4 +1,4 @@
-"""Decisions and what the venue makes of them, as the facts that a recorder would have got."""
+"""Decisions and their execution by the paper venue, as the facts that a recorder would have received."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ VENUE = "paper"
 ACCOUNT = "backtest"
 FACTS_PER_BATCH = 1000
 
-Told = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+Progress = Callable[[str, int, int], None]
+"""Called with the step, how much of it is done, and how much there is."""
 
 
 @dataclass(slots=True)
-class Money:
-    """What was traded in one quote currency.
+class CashFlow:
+    """The amounts traded in one quote currency.
 
     Attributes:
-        spent, got: for buys, from sells. fees: of both. held: value of what is left, at the last close.
+        spent, received: for buys, from sells. fees: of both.
+        held: value of the position that is left, at its last close.
     """
 
     spent: Decimal = Decimal(0)
-    got: Decimal = Decimal(0)
+    received: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
     held: Decimal = Decimal(0)
 
     @property
     def net(self) -> Decimal:
-        """Profit after fees, with what is left at its last close."""
-        return self.got + self.held - self.spent - self.fees
+        """Profit after fees, with the position left at its last close."""
+        return self.received + self.held - self.spent - self.fees
 
 
 @dataclass(slots=True)
 class Traded:
-    """What a backtest adds up to; complete when ``trade`` has come to its end.
+    """The totals of a backtest; complete when ``trade`` has ended.
 
     Attributes:
         sent, suppressed: signals by trigger, and by guardrail.
@@ -62,10 +63,10 @@ class Traded:
 
     sent: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
-    money: defaultdict[str, Money] = field(default_factory=lambda: defaultdict(Money))
+    money: defaultdict[str, CashFlow] = field(default_factory=lambda: defaultdict(CashFlow))
 
 
-def trade(history: History, traded: Traded, told: Told) -> Iterator[FactBatch]:
+def trade(history: History, traded: Traded, progress: Progress) -> Iterator[FactBatch]:
     """Let the strategy decide at every bar and the venue execute it, and yield the facts as they come.
 
     The strategy knows nothing of fills, so its decisions come first, and then each symbol's orders.
@@ -77,24 +78,24 @@ def trade(history: History, traded: Traded, told: Told) -> Iterator[FactBatch]:
     walk = history.strategy.walk(history.candles, StrategyState(), history.parameters)
     for number, decided in enumerate(walk):
         if number % step == 0:
-            told("deciding", number, history.bars)
+            progress("deciding", number, history.bars)
         _note(history, decided, history.start + number * _interval(history), traded, orders, facts)
         yield from facts.full()
-    told("deciding", history.bars, history.bars)
+    progress("deciding", history.bars, history.bars)
     symbols = history.candles.symbols
     for number, symbol in enumerate(symbols):
-        told("executing orders", number, len(symbols))
+        progress("executing orders", number, len(symbols))
         if symbol in orders:
             for report in _execute(history, number, orders[symbol], traded):
                 _take(report, traded, facts)
                 yield from facts.full()
     yield from facts.full(at_least=1)
-    told("executing orders", len(symbols), len(symbols))
+    progress("executing orders", len(symbols), len(symbols))
 
 
 @dataclass(slots=True)
 class Facts:
-    """Facts that wait for a batch to be full."""
+    """Facts that are not in a batch yet."""
 
     signals: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Facts:
     fills: list[str] = field(default_factory=list)
 
     def full(self, at_least: int = FACTS_PER_BATCH) -> Iterator[FactBatch]:
-        """Yield what waits as a batch, and wait anew, if there is enough."""
+        """Yield them as a batch, and start a new one, if there are enough."""
         parts = {name: getattr(self, name) for name in self.__slots__}
         if sum(map(len, parts.values())) >= at_least:
             for name in parts:
@@ -183,7 +184,7 @@ def _execute(history: History, row: int, orders: Sequence[PaperOrder], traded: T
     venue.play(orders, bars)
     if bars:
         money = traded.money[_quote(symbol)]
-        bought = sum((one.filled for one in venue.book.orders if one.side == "buy"), Decimal(0))
+        bought = sum((order.filled for order in venue.book.orders if order.side == "buy"), Decimal(0))
         money.held += (venue.book.position + bought) * bars[-1].close
     return venue.reports
 
@@ -202,7 +203,7 @@ def _take(report: Report, traded: Traded, facts: Facts) -> None:
         if event.side == "buy":
             money.spent += event.price * event.quantity
         else:
-            money.got += event.price * event.quantity
+            money.received += event.price * event.quantity
 
 
 def _interval(history: History) -> timedelta:
@@ -218,9 +219,9 @@ def text_of(value: Decimal) -> str:
     return format(round(value, 12).normalize(), "f")
 
 
-def spelt(money: Money) -> dict[str, str]:
-    """Return what was traded in one currency, for JSON."""
+def formatted(money: CashFlow) -> dict[str, str]:
+    """Return the amounts of one currency, for JSON."""
     amounts = {
-        "net": money.net, "fees": money.fees, "spent": money.spent, "got": money.got, "held": money.held,
+        "net": money.net, "fees": money.fees, "spent": money.spent, "got": money.received, "held": money.held,
     }  # fmt: skip
     return {name: text_of(amount) for name, amount in amounts.items()}

@@ -1,7 +1,7 @@
 """Every parameter set that was ever tried here: one line of JSON each, in a file of the user's own.
 
 A backtest's ledger goes when it ends, and what was tried on the way must not go with it: the best of twenty
-worthless sets looks good two times in three, so whoever reads a result has to know of the other nineteen.
+worthless sets looks good two times in three, so the reader of a result has to know of the other nineteen.
 The file belongs to the person and not to a stage, because most sets are tried before any of them is deployed.
 """
 
@@ -68,7 +68,7 @@ class Trial:
 
 
 def trials_file() -> Path:
-    """Return where the trials are kept.
+    """Return where the trials are stored.
 
     ``LINKAGE_TRIALS`` names another file; else it is in the user's data folder (XDG_DATA_HOME).
     """
@@ -79,9 +79,9 @@ def trials_file() -> Path:
     return Path(home) / "linkage" / FILE_NAME
 
 
-def keep_trial(trial: Trial, path: Path) -> bool:
+def save_trial(trial: Trial, path: Path) -> bool:
     """Add a trial to the file; False when the same one with the same result is there."""
-    known = {_identity(each): each for each in read_trials(path)}
+    known = {_identity(other): other for other in read_trials(path)}
     before = known.get(_identity(trial))
     if before is not None and (before.config_hash, before.result) == (trial.config_hash, trial.result):
         return False
@@ -99,14 +99,14 @@ def read_trials(path: Path) -> Sequence[Trial]:
     """
     if not path.exists():
         return []
-    found: dict[tuple[Any, ...], Trial] = {}
+    trials: dict[tuple[Any, ...], Trial] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             trial = _trial(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidInputError(f"{path}, line {number}, is no trial: {error}", "trials") from None
-        found[_identity(trial)] = trial
-    return list(found.values())
+        trials[_identity(trial)] = trial
+    return list(trials.values())
 
 
 def _identity(trial: Trial) -> tuple[Any, ...]:

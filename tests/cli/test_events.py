@@ -125,7 +125,7 @@ def test_a_dry_run_checks_and_sends_nothing(cloud: WorldCloud) -> None:
     ("text", "words"),
     [
         ("order_id,ticker\n", "no event has a field ticker"),
-        ("order_id,order_id\n", "one name"),
+        ("order_id,order_id\n", "the same name"),
         (f"order_id\n{'x' * 200_000}\n", "line 2"),
     ],
 )

@@ -19,7 +19,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from cli import smoke
+from cli import smoke, smoke_checks
 from cli.cloud import Cloud, CommandError
 from linkage import __version__
 from local.state import LocalState
@@ -164,7 +164,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
 
 
 def lines(stage: Cloud) -> dict[str, smoke.Line]:
-    return {line.check: line for line in smoke.look_at(stage)}
+    return {line.check: line for line in smoke.run_checks(stage)}
 
 
 def the_failure(stage: FakeStage) -> tuple[str, str]:
@@ -320,8 +320,8 @@ def test_one_dead_letter_fails(queue: str, check: str) -> None:
 
 
 def test_fills_may_wait_but_not_pile_up() -> None:
-    assert lines(FakeStage(waiting={"fills": smoke.MOST_WAITING}))["fills"].state == "OK"
-    assert the_failure(FakeStage(waiting={"fills": smoke.MOST_WAITING + 1}))[0] == "fills"
+    assert lines(FakeStage(waiting={"fills": smoke_checks.MOST_WAITING}))["fills"].state == "OK"
+    assert the_failure(FakeStage(waiting={"fills": smoke_checks.MOST_WAITING + 1}))[0] == "fills"
 
 
 def test_in_the_sandbox_every_recipient_has_to_be_verified_or_its_domain() -> None:
@@ -340,7 +340,7 @@ def test_nobody_who_is_told_of_alarms_is_no_failure() -> None:
     stage = FakeStage()
     stage.answers["list_subscriptions_by_topic"] = {"Subscriptions": []}
     line = lines(stage)["alarm mail"]
-    assert (line.state, line.found) == ("not here", "nobody is told of alarms")
+    assert (line.state, line.found) == ("not here", "alarms have no recipients")
 
 
 def test_what_the_local_cloud_has_not_is_not_here(api: FakeApi) -> None:
@@ -352,6 +352,6 @@ def test_what_the_local_cloud_has_not_is_not_here(api: FakeApi) -> None:
 
 
 def test_periods_are_read_from_the_usual_expressions() -> None:
-    assert smoke.period_of("rate(2 days)") == timedelta(days=2)
-    assert smoke.period_of("cron(7/15 * * * ? *)") == timedelta(minutes=15)
-    assert smoke.period_of("at(2026-11-22T00:00:00)") == timedelta(days=1)
+    assert smoke_checks.period_of("rate(2 days)") == timedelta(days=2)
+    assert smoke_checks.period_of("cron(7/15 * * * ? *)") == timedelta(minutes=15)
+    assert smoke_checks.period_of("at(2026-11-22T00:00:00)") == timedelta(days=1)

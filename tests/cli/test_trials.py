@@ -1,4 +1,4 @@
-"""``linkage trials --tell``: what was tried on candles of the past reaches the stage's ledger."""
+"""``linkage trials --record``: what was tried on candles of the past reaches the stage's ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from cli import backtest
 from linkage.adapters.postgres.read.comparisons import count_tried
 from linkage.domain.errors import InvalidInputError
-from local.backtest.trials import Trial, keep_trial
+from local.backtest.trials import Trial, save_trial
 from tests.cli.deployed import WorldCloud, run
 from tests.scenarios.world import World
 
@@ -24,7 +24,7 @@ TRIAL = Trial("matrix", "p1", "c1", "d1", START, START + timedelta(days=1), {"ex
 def cloud(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorldCloud:
     monkeypatch.setenv("LINKAGE_TRIALS", str(tmp_path / "trials.jsonl"))
     for number in (1, 2, 3):
-        keep_trial(replace(TRIAL, params_hash=f"p{number}"), tmp_path / "trials.jsonl")
+        save_trial(replace(TRIAL, params_hash=f"p{number}"), tmp_path / "trials.jsonl")
     return WorldCloud(world)
 
 
@@ -39,8 +39,8 @@ def test_verdicts_allow_for_the_sets_that_were_told_however_often(
     monkeypatch.setattr(backtest, "TOLD_AT_ONCE", 2)
     before = tried(cloud)
 
-    assert json.loads(run(cloud, "trials", "--tell", "--json").stdout) == {"trials": 3, "new": 3}
-    assert "knows all 3 trials; 0 of them were new to it." in run(cloud, "trials", "--tell").stderr
+    assert json.loads(run(cloud, "trials", "--record", "--json").stdout) == {"trials": 3, "new": 3}
+    assert "has all 3 trials; 0 of them are new." in run(cloud, "trials", "--record").stderr
     assert tried(cloud) == before + 3
     told = cloud.world.rows("SELECT strategy, period_end, label, result, tried_at FROM trials")
     assert set(map(repr, told)) == {repr(("matrix", TRIAL.end, None, TRIAL.result, START))}

@@ -90,11 +90,11 @@ def test_its_fills_know_no_key_and_add_up(trades: list[ForeignTrade]) -> None:
         fills = [event for event in reading.events if isinstance(event, FillEvent)]
         assert all(fill.client_order_id is None for fill in fills)
         assert sum(fill.quantity or 0 for fill in fills) == trade.quantity
-        assert len({fill.fill_id for fill in fills}) == (2 if trade.course == "in parts" else 1)
+        assert len({fill.fill_id for fill in fills}) == (2 if trade.course == "partial fills" else 1)
 
 
-def test_a_refused_order_has_its_signal_and_no_fill(trades: list[ForeignTrade]) -> None:
-    trade = next(trade for trade in trades if trade.course == "refused")
+def test_a_rejected_order_has_its_signal_and_no_fill(trades: list[ForeignTrade]) -> None:
+    trade = next(trade for trade in trades if trade.course == "rejected")
     api = Recorder()
     act(trade, api, "token")
     assert [path for path, _ in api.posts] == ["/webhook", "/v1/orders"]
@@ -102,7 +102,7 @@ def test_a_refused_order_has_its_signal_and_no_fill(trades: list[ForeignTrade]) 
 
 
 def test_repetitions_are_counted_and_fills_may_outrun_their_signal(trades: list[ForeignTrade]) -> None:
-    twice = next(trade for trade in trades if trade.course == "everything twice")
+    twice = next(trade for trade in trades if trade.course == "duplicated")
     assert act(twice, Recorder(), "token") == 3
     early = next(trade for trade in trades if trade.course == "fill first")
     api = Recorder()

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import pytest
 
+from demo.disorder import Deliveries
 from demo.foreign import all_trades
 from demo.foresight import DOCUMENTS, Deployment, Foreseen
-from demo.life import Deliveries
 from demo.market import prepare
 from demo.plan import Plan, make_plan
 from demo.sources import from_simulation
@@ -121,7 +121,7 @@ def test_a_link_with_another_score_is_not_recomputed(plan: Plan) -> None:
 
 def test_all_that_will_happen_is_in_the_notebook(plan: Plan, tmp_path: Path) -> None:
     with notebook(tmp_path / "truth.jsonl") as book:
-        plan.write_down(book)
+        plan.note(book)
         assert set(book.decisions) == {
             *(each.key(plan.deployment) for each in plan.foreseen),
             plan.withheld.client_order_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from linkage.domain.errors import InvalidInputError
-from local.backtest.trials import Trial, keep_trial, read_trials, trials_file
+from local.backtest.trials import Trial, read_trials, save_trial, trials_file
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TRIAL = Trial(
@@ -36,8 +36,8 @@ def test_there_is_nothing_before_the_first_one(file: Path) -> None:
 def test_the_same_trial_again_is_no_second_one(file: Path) -> None:
     later = replace(TRIAL, tried_at=TRIAL.tried_at + timedelta(days=1))
 
-    assert keep_trial(TRIAL, file)
-    assert not keep_trial(later, file)
+    assert save_trial(TRIAL, file)
+    assert not save_trial(later, file)
     assert read_trials(file) == [TRIAL]
 
 
@@ -51,21 +51,21 @@ def test_the_same_trial_again_is_no_second_one(file: Path) -> None:
     ],
 )
 def test_other_parameters_data_or_period_are_another_trial(file: Path, other: Trial) -> None:
-    keep_trial(TRIAL, file)
-    assert keep_trial(other, file)
+    save_trial(TRIAL, file)
+    assert save_trial(other, file)
     assert read_trials(file) == [TRIAL, other]
 
 
 def test_a_new_version_of_the_strategy_gives_the_trial_a_new_result(file: Path) -> None:
-    keep_trial(TRIAL, file)
+    save_trial(TRIAL, file)
     newer = replace(TRIAL, config_hash="c2", result={"executed": 4})
-    assert keep_trial(newer, file)
+    assert save_trial(newer, file)
     assert read_trials(file) == [newer]
     assert len(file.read_text().splitlines()) == 2
 
 
 def test_a_line_that_is_no_trial_is_told(file: Path) -> None:
-    keep_trial(TRIAL, file)
+    save_trial(TRIAL, file)
     with file.open("a") as stream:
         stream.write("{}\n")
     with pytest.raises(InvalidInputError, match="line 2, is no trial"):

@@ -1,5 +1,5 @@
-"""What life adds to a replay: orders by hand, deliveries that come twice and in the wrong order, and one
-order of ours whose signal comes last of all.
+"""The disorder of a replay: manual orders, deliveries that are late, repeated and out of order, and one
+order of ours whose signal arrives last of all.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FEE_RATE = Decimal("0.001")
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order that the driver lets a venue report: nobody of ours placed it, or nobody told us of it yet.
+    """An order that a venue reports on its own: placed by hand, or before its signal is posted.
 
     Attributes:
         placed_at: aware UTC; it fills ten seconds later.
         price: in the quote currency; quantity: in the base currency.
-        origin: None where the venue does not say.
+        origin: None where the venue does not report it.
     """
 
     order_id: str
@@ -47,7 +47,7 @@ class VenueOrder:
     executed: bool = True
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what the venue says of it, in the order in which it happened."""
+        """Return the venue's events of it, in order of time."""
         common = {
             "schema": SCHEMA,
             "venue": self.venue,
@@ -69,9 +69,9 @@ class VenueOrder:
         }
         opened = {**order, "status": "open", "venue_status": "OPEN", "updated_at": iso_utc(self.placed_at)}
         if not self.executed:
-            refused_at = iso_utc(self.placed_at + timedelta(seconds=1))
-            refused = {**order, "status": "rejected", "venue_status": "REJECTED", "updated_at": refused_at}
-            return [opened, refused]
+            rejected_at = iso_utc(self.placed_at + timedelta(seconds=1))
+            rejected = {**order, "status": "rejected", "venue_status": "REJECTED", "updated_at": rejected_at}
+            return [opened, rejected]
         executed_at = iso_utc(self.placed_at + timedelta(seconds=10))
         fill = {
             **common,
@@ -137,7 +137,7 @@ def manual_orders(
     """Return orders that people place by hand, each with the run before which it happens.
 
     Some are on our own account, with and without a client order id of the venue's application, which
-    has the shape of a UUID. Others are on the foreign bot's account: after the venue refused an order of
+    has the shape of a UUID. Others are on the foreign bot's account: after the venue rejected an order of
     the bot, its owner places one for the same symbol and side.
     """
     random = Random(seed)  # noqa: S311 - a repeatable plan, nothing secret
@@ -161,10 +161,10 @@ def manual_orders(
             origin="manual" if number % 4 < 2 else None,
         )
         planned.append((run, order))
-    return planned + _after_refusals(foreign, random)
+    return planned + _after_rejections(foreign, random)
 
 
-def _after_refusals(foreign: Sequence[ForeignTrade], random: Random) -> list[tuple[datetime, VenueOrder]]:
+def _after_rejections(foreign: Sequence[ForeignTrade], random: Random) -> list[tuple[datetime, VenueOrder]]:
     return [
         (
             trade.decided_at,
@@ -182,7 +182,7 @@ def _after_refusals(foreign: Sequence[ForeignTrade], random: Random) -> list[tup
             ),
         )
         for trade in foreign
-        if trade.course == "refused"
+        if trade.course == "rejected"
     ]
 
 

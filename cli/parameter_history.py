@@ -1,0 +1,76 @@
+"""When which parameters came into force, and who wrote the documents that they are from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.cloud import Cloud
+from cli.stage_parameters import Stage, changes_of_arms, decoded, query_ledger, stage_of
+from linkage.domain.canonical import iso_utc
+from linkage.domain.changes import changes_between
+from linkage.domain.errors import ConfigurationError
+from linkage.strategy.arms import Arm, default_arms, parse_arms
+
+
+def read_activations(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
+    """Return when which snapshots came into force and what they changed, newest first."""
+    rows = query_ledger(
+        cloud,
+        # The one number in it was checked to be one.
+        "SELECT a.strategy, a.arm, activated_at, deactivated_at, a.snapshot_id::text, s.label, s.parameters,"  # noqa: S608
+        " previous.parameters AS before FROM (SELECT *, lag(snapshot_id) OVER (PARTITION BY strategy, arm"
+        " ORDER BY activated_at) AS before_id FROM strategy_activations) a"
+        " JOIN strategy_snapshots s USING (snapshot_id)"
+        " LEFT JOIN strategy_snapshots previous ON previous.snapshot_id = a.before_id"
+        f" ORDER BY activated_at DESC, a.strategy, a.arm LIMIT {limit}",
+    )
+    for row in rows:
+        before, after = row.pop("before"), row.pop("parameters")
+        if after is None:
+            row["changes"] = ["not described"]
+        elif before is None:
+            row["changes"] = ["the first snapshot"]
+        else:
+            changes = changes_between(decoded(before), decoded(after))
+            row["changes"] = [change.words for change in changes]
+    return rows
+
+
+def read_documents(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
+    """Return the documents that were written to Parameter Store and what they changed, newest first."""
+    client, name = cloud.client("ssm"), cloud.output("ParametersName")
+    versions: list[dict[str, Any]] = []
+    request: dict[str, Any] = {"Name": name, "WithDecryption": True, "MaxResults": 50}
+    try:
+        while True:
+            page = client.get_parameter_history(**request)
+            versions += page["Parameters"]
+            if not page.get("NextToken"):
+                break
+            request["NextToken"] = page["NextToken"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+    stage = stage_of(cloud)
+    documents: list[dict[str, Any]] = []
+    before: Sequence[Arm] = default_arms(stage.strategy)
+    for version in sorted(versions, key=lambda version: int(version["Version"])):
+        try:
+            arms = parse_arms(stage.strategy, version["Value"])
+        except ConfigurationError as error:
+            changes = [f"refused: {error}"]
+        else:
+            known = Stage(stage.strategy, stage.symbols, None, None, before)
+            changes, before = changes_of_arms(known, arms) or ["nothing"], arms
+        documents.append(
+            {
+                "version": int(version["Version"]),
+                "at": iso_utc(version["LastModifiedDate"]),
+                "by": version.get("LastModifiedUser"),
+                "changes": changes,
+            }
+        )
+    return documents[::-1][:limit]
