@@ -30,9 +30,9 @@ def read_activations(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
     for row in rows:
         before, after = row.pop("before"), row.pop("parameters")
         if after is None:
-            row["changes"] = ["not described"]
+            row["changes"] = ["nobody described it"]
         elif before is None:
-            row["changes"] = ["the first snapshot"]
+            row["changes"] = ["the first one"]
         else:
             changes = changes_between(decoded(before), decoded(after))
             row["changes"] = [change.words for change in changes]

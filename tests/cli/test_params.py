@@ -113,8 +113,10 @@ def describe(world: World, document: str, at: str) -> str:
 def test_without_a_document_everything_has_its_default(cloud: ParametersCloud) -> None:
     shown = json.loads(run(cloud, "params", "show", "--json").stdout)
     assert shown["arms"]["main"]["overridden"] == []
-    assert {each["path"]: each["default"] for each in shown["fields"]} == shown["arms"]["main"]["parameters"]
-    rsi = next(each for each in shown["fields"] if each["path"] == "rsi_buy")
+    assert {field["path"]: field["default"] for field in shown["fields"]} == shown["arms"]["main"][
+        "parameters"
+    ]
+    rsi = next(field for field in shown["fields"] if field["path"] == "rsi_buy")
     assert rsi == {"path": "rsi_buy", "unit": "0 to 100", "bounds": "≥ 0, ≤ 100", "default": "35"}
 
 
@@ -193,18 +195,21 @@ def test_snapshots_files_and_what_is_in_force_are_compared_in_words(
     assert "there is no arm 'other'" in run(cloud, "params", "diff", "current", "--arm", "other").stderr
 
 
-def test_history_tells_when_and_what_changed_and_who_wrote_it(cloud: ParametersCloud) -> None:
+def test_history_shows_when_and_what_changed_and_who_wrote_it(cloud: ParametersCloud) -> None:
     describe(cloud.world, "rsi_buy = 32", "2026-11-22T18:00:00Z")
     describe(cloud.world, 'rsi_buy = 31\nlabel = "calm"', "2026-11-22T18:05:00Z")
     for text in ("rsi_buy = 32", "rsi_bye = 1", "rsi_buy = 31"):
         write(text)
-    told = json.loads(run(cloud, "params", "history", "--json").stdout)
-    assert [each["changes"] for each in told["activations"]] == [["rsi_buy 32 → 31"], ["the first one"]]
-    assert [each["label"] for each in told["activations"]] == ["calm", None]
-    assert [each["changes"][0][:15] for each in told["documents"]] == [
+    history = json.loads(run(cloud, "params", "history", "--json").stdout)
+    assert [activation["changes"] for activation in history["activations"]] == [
+        ["rsi_buy 32 → 31"],
+        ["the first one"],
+    ]
+    assert [activation["label"] for activation in history["activations"]] == ["calm", None]
+    assert [document["changes"][0][:15] for document in history["documents"]] == [
         "rsi_buy 32 → 31", "refused: rsi_by", "rsi_buy 35 → 32",
     ]  # fmt: skip
-    assert all(each["by"] for each in told["documents"])
+    assert all(document["by"] for document in history["documents"])
     assert "calm" in run(cloud, "params", "history").stdout
 
 

@@ -83,7 +83,7 @@ def test_what_is_understood_now_is_recorded_linked_and_resolved(cloud: WorldClou
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"understood": 1, "left": []})
     assert world.links().keys() == {A}
     assert listed(cloud)["events"] == []
-    assert [each["resolved_at"] is None for each in listed(cloud, "--all")["events"]] == [False]
+    assert [event["resolved_at"] is None for event in listed(cloud, "--all")["events"]] == [False]
 
 
 def test_an_item_of_the_stream_is_archived(cloud: WorldCloud) -> None:
@@ -110,7 +110,7 @@ def test_what_is_not_understood_stays_once_and_holds_up_no_other(
     assert result.exit_code == 1
     assert "1 understood, 3 left." in result.stderr
     assert world.rows("SELECT order_id FROM trade_records") == [(B,)]
-    assert [each["quarantine_id"] for each in listed(cloud)["events"]] == [3, 2, 1]
+    assert [event["quarantine_id"] for event in listed(cloud)["events"]] == [3, 2, 1]
 
 
 def test_a_defect_of_ours_leaves_an_event_where_it_is(
@@ -140,9 +140,9 @@ def test_what_postgresql_refused_goes_in_as_the_row_once_there_is_room_for_it(cl
     for table in ("fills", "order_events"):
         alter(world, f"ALTER TABLE {table} ADD CONSTRAINT narrow CHECK (symbol <> 'BTC-USD')")
     world.fills(fill(A, client_order_id=our_key(1)), order(A, "filled", size="1"), fill(B, symbol="ETH-USD"))
-    assert [each["reason"][:5] for each in listed(cloud)["events"]] == ["23514", "23514"]
+    assert [event["reason"][:5] for event in listed(cloud)["events"]] == ["23514", "23514"]
     result = run(cloud, "quarantine", "retry", "--all", "--json")
-    left = [each["reason"] for each in json.loads(result.stdout)["left"]]
+    left = [event["reason"] for event in json.loads(result.stdout)["left"]]
     assert [reason[:14] for reason in left] == ["narrow: 23514:"] * 2
     assert (world.links(), world.count("quarantine")) == ({}, 2)
 
@@ -162,7 +162,7 @@ def test_a_refused_row_of_the_stream_is_archived(cloud: WorldCloud) -> None:
     alter(world, "ALTER TABLE strategy_signals ADD CONSTRAINT narrow CHECK (side <> 'buy')")
     world.signal(our_key(1), snapshot_id="b042c0bb-6184-4d40-aa65-2f7c8d83a243")
     world.stream()
-    assert [each["source"] for each in listed(cloud)["events"]] == ["stream"]
+    assert [event["source"] for event in listed(cloud)["events"]] == ["stream"]
     alter(world, "ALTER TABLE strategy_signals DROP CONSTRAINT narrow")
     assert run(cloud, "quarantine", "retry", "--all").exit_code == 0
     assert world.count("strategy_signals") == 1
@@ -179,11 +179,11 @@ def test_the_list_counts_reasons_and_tells_ages(cloud: WorldCloud) -> None:
     cloud.world.fills(fill(A, side="hold"), fill(B, side="hold"), "no JSON")
     cloud.world.rows("UPDATE quarantine SET quarantined_at = now() - INTERVAL '50 hours' RETURNING 1")
     found = listed(cloud)
-    assert [(each["events"], each["oldest_seconds"]) for each in found["reasons"]] == [
+    assert [(reason["events"], reason["oldest_seconds"]) for reason in found["reasons"]] == [
         (2, 180_000),
         (1, 180_000),
     ]
-    assert [each["age_seconds"] for each in found["events"]] == [180_000] * 3
+    assert [event["age_seconds"] for event in found["events"]] == [180_000] * 3
     assert "2 d" in run(cloud, "quarantine", "list").stdout
 
 

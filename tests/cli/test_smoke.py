@@ -53,7 +53,7 @@ class FakeService:
 
     def __getattr__(self, method: str) -> Any:
         model = MODELS.get_service_model(self.name)
-        shapes = {xform_name(each): model.operation_model(each) for each in model.operation_names}
+        shapes = {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
         def call(**asked: Any) -> Any:
             validate_parameters(asked, shapes[method].input_shape)

@@ -33,17 +33,17 @@ def tried(cloud: WorldCloud) -> int:
         return count_tried(connection)
 
 
-def test_verdicts_allow_for_the_sets_that_were_told_however_often(
+def test_verdicts_allow_for_recorded_sets_however_often_they_are_recorded(
     cloud: WorldCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backtest, "TOLD_AT_ONCE", 2)
+    monkeypatch.setattr(backtest, "TRIALS_PER_REQUEST", 2)
     before = tried(cloud)
 
     assert json.loads(run(cloud, "trials", "--record", "--json").stdout) == {"trials": 3, "new": 3}
     assert "has all 3 trials; 0 of them are new." in run(cloud, "trials", "--record").stderr
     assert tried(cloud) == before + 3
-    told = cloud.world.rows("SELECT strategy, period_end, label, result, tried_at FROM trials")
-    assert set(map(repr, told)) == {repr(("matrix", TRIAL.end, None, TRIAL.result, START))}
+    rows = cloud.world.rows("SELECT strategy, period_end, label, result, tried_at FROM trials")
+    assert set(map(repr, rows)) == {repr(("matrix", TRIAL.end, None, TRIAL.result, START))}
 
 
 def test_what_is_no_trial_is_refused_whole(cloud: WorldCloud) -> None:

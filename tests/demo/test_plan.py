@@ -71,9 +71,9 @@ def test_the_simulation_says_that_it_is_one(plan: Plan) -> None:
 def test_half_way_the_parameters_change_and_with_them_the_snapshot(plan: Plan) -> None:
     assert list(Counter(plan.documents.values()).values()) == [BARS // 2, BARS // 2]
     snapshots = [MATRIX.snapshot(MATRIX.parse(text), symbols="*").snapshot_id for text in DOCUMENTS]
-    assert {each.snapshot_id for each in plan.foreseen} == set(snapshots)
-    for each in plan.foreseen:
-        assert each.snapshot_id == snapshots[DOCUMENTS.index(plan.documents[each.run])]
+    assert {foreseen.snapshot_id for foreseen in plan.foreseen} == set(snapshots)
+    for foreseen in plan.foreseen:
+        assert foreseen.snapshot_id == snapshots[DOCUMENTS.index(plan.documents[foreseen.run])]
 
 
 def test_keys_are_ours_and_the_withheld_one_is_no_other_decisions(plan: Plan) -> None:
@@ -88,7 +88,7 @@ def test_what_is_foreseen_can_be_recomputed_from_its_snapshot(plan: Plan) -> Non
         snapshot.snapshot_id: snapshot.parameters
         for snapshot in (MATRIX.snapshot(MATRIX.parse(text), symbols="*") for text in DOCUMENTS)
     }
-    links = [stored(each, each.key(plan.deployment)) for each in plan.foreseen[:10]]
+    links = [stored(foreseen, foreseen.key(plan.deployment)) for foreseen in plan.foreseen[:10]]
     market = FileMarket(plan.market.folder)
     assert recompute_links(links, snapshots, market) == (10, [])
     swapped: dict[UUID, Mapping[str, Any] | None]
@@ -101,7 +101,7 @@ def test_what_is_foreseen_can_be_recomputed_from_its_snapshot(plan: Plan) -> Non
 
 
 def test_an_exit_is_recomputed_as_its_entry_whose_own_order_never_traded(plan: Plan) -> None:
-    entry = next(each for each in plan.foreseen if each.decision.side == "buy")
+    entry = next(foreseen for foreseen in plan.foreseen if foreseen.decision.side == "buy")
     child = replace(stored(entry, entry.key(plan.deployment)), side="sell", method="parent", order_key=None)
     text = plan.documents[entry.run]
     parameters = MATRIX.snapshot(MATRIX.parse(text), symbols="*").parameters
@@ -123,7 +123,7 @@ def test_all_that_will_happen_is_in_the_notebook(plan: Plan, tmp_path: Path) -> 
     with notebook(tmp_path / "truth.jsonl") as book:
         plan.note(book)
         assert set(book.decisions) == {
-            *(each.key(plan.deployment) for each in plan.foreseen),
+            *(foreseen.key(plan.deployment) for foreseen in plan.foreseen),
             plan.withheld.client_order_id,
         }
         trades = all_trades(plan.foreign)
@@ -136,7 +136,7 @@ def test_all_that_will_happen_is_in_the_notebook(plan: Plan, tmp_path: Path) -> 
 
 
 def test_orders_by_hand_have_no_key_of_ours_and_happen_before_now(plan: Plan) -> None:
-    orders = [order for each in plan.manual.values() for order in each]
+    orders = [order for manual in plan.manual.values() for order in manual]
     own = [order for order in orders if order.account == "paper"]
     assert not any(is_ours(order.client_order_id) for order in orders)
     assert {order.client_order_id is None for order in own} == {True, False}

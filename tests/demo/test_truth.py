@@ -85,7 +85,7 @@ def test_a_replaced_order_and_what_hangs_from_its_successor_have_the_first_ones_
         (replace(LINK, order_key=None), "has neither key nor parent"),
     ],
 )
-def test_each_difference_of_a_link_is_told(book: Notebook, link: StoredLink, said: str) -> None:
+def test_each_difference_of_a_link_is_reported(book: Notebook, link: StoredLink, said: str) -> None:
     wrong, _ = compare([link], book)
     assert len(wrong) == 1
     assert said in wrong[0]
@@ -100,7 +100,7 @@ def test_each_difference_of_a_link_is_told(book: Notebook, link: StoredLink, sai
         (replace(CHILD, parent_order_id="another"), "nobody foresaw its parent another"),
     ],
 )
-def test_each_difference_of_a_child_is_told(book: Notebook, child: StoredLink, said: str) -> None:
+def test_each_difference_of_a_child_is_reported(book: Notebook, child: StoredLink, said: str) -> None:
     wrong, _ = compare([LINK, child], book)
     assert len(wrong) == 1
     assert said in wrong[0]
