@@ -17,6 +17,7 @@ from cli.period import utc
 from local.backtest.trials import read_trials, save_trial, trials_file
 
 if TYPE_CHECKING:
+    from local.backtest.history import History
     from local.backtest.ledger import OwnLedger
     from local.backtest.run import Outcome
     from local.backtest.trading import Progress
@@ -58,7 +59,7 @@ def backtest(
     from linkage.strategy.plugin import load_strategy
     from local.backtest.history import Request, open_history, parse_rules
     from local.backtest.ledger import own_ledger
-    from local.backtest.run import files_of, run
+    from local.backtest.run import files_of
 
     history = open_history(
         Request(
@@ -75,24 +76,30 @@ def backtest(
     )
     began = time.monotonic()
     with own_ledger() as ledger:
-        with _progress() as progress:
-            outcome = run(history, ledger, progress, tried_at=datetime.now(UTC))
-        save_trial(outcome.trial, trials_file())
+        outcome = _run(history, ledger)
         if out is not None:
             _write(files_of(outcome), out)
-        if as_json:
-            print_json(outcome.trial.document())
-        else:
-            typer.echo(outcome.report.text, nl=False)
-            _summarise(outcome)
-        seconds = time.monotonic() - began
-        say(f"{len(history.candles.symbols)} symbols × {history.bars} bars in {seconds:.0f} s")
+        _print(outcome, as_json=as_json)
+        say(f"{_size(history)} in {time.monotonic() - began:.0f} s")
         if out is not None:
             say(f"Wrote {out / 'report.html'}")
         if keep:
             _wait(ledger)
     if not outcome.all_linked:
         raise typer.Exit(PROBLEM)
+
+
+def _size(history: History) -> str:
+    return f"{len(history.candles.symbols)} symbols × {history.bars} bars"
+
+
+def _run(history: History, ledger: OwnLedger) -> Outcome:
+    from local.backtest.run import run
+
+    with _progress() as progress:
+        outcome = run(history, ledger, progress, tried_at=datetime.now(UTC))
+    save_trial(outcome.trial, trials_file())
+    return outcome
 
 
 def trials(
@@ -136,7 +143,11 @@ def _record(trials: Sequence[Mapping[str, Any]], cloud: Cloud, *, as_json: bool)
         say(f"The ledger of {cloud.stage} has all {len(trials)} trials; {new} of them are new.")
 
 
-def _summarise(outcome: Outcome) -> None:
+def _print(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome.trial.document())
+        return
+    typer.echo(outcome.report.text, nl=False)
     result = outcome.result
     print_table(
         ("backtest", ""),
