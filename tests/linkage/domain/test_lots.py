@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.domain.executions import EXACT, Execution
-from linkage.domain.lots import BookRules, Matched, PositionSide, match
+from linkage.domain.lots import BookRules, Matched, PositionSide
+from linkage.domain.matching import match
 from tests.support.executions import accounted_for, at, cash_flow, executed
 
 D = Decimal

@@ -26,7 +26,8 @@ from psycopg.rows import namedtuple_row
 from linkage.adapters.postgres.connection import Connection, LedgerConnection
 from linkage.domain.executions import Execution, FillFact, OrderTerms, Rate, net_executions
 from linkage.domain.facts import LotsMatched
-from linkage.domain.lots import BookRules, BookState, Episode, Matched, OpenLot, match
+from linkage.domain.lots import BookRules, BookState, Episode, Matched, OpenLot
+from linkage.domain.matching import match
 
 MATCH_SECONDS = 45.0
 CHANGED_ORDERS = 5_000

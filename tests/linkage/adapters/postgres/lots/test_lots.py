@@ -12,7 +12,8 @@ from linkage.adapters.postgres.connection import LedgerConnection, connect
 from linkage.adapters.postgres.lots import lots as adapter
 from linkage.adapters.postgres.lots.lots import PostgresLots
 from linkage.adapters.postgres.read.verify import LOTS, verify
-from linkage.domain.lots import Matched, match
+from linkage.domain.lots import Matched
+from linkage.domain.matching import match
 from linkage.runtime.settings import DatabaseSettings
 from tests.support.events import NOW, SNAPSHOT_B, fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger, a_bot
