@@ -24,7 +24,7 @@ REST = "cumulative"
 """The id of what the cumulative record has beyond the fills."""
 
 PRICE, CONTRACT_SIZE, FEE = "price", "contract_size", "fee"
-"""What may be missing. ``price`` and ``contract_size`` leave no P&L at all; ``fee`` (none was told) and
+"""What may be missing. ``price`` and ``contract_size`` leave no P&L at all; ``fee`` (none is known) and
 ``fee:BNB`` (no rate is known; ``fee:?``: in an unnamed currency) leave it without those fees."""
 
 
@@ -194,14 +194,14 @@ def _plain(order: OrderTerms, fill: FillFact) -> Execution | None:
     if not usual or fill.price is None or fill.fee is None:
         return None
     return Execution(
-        order.order_id,
-        fill.fill_id,
-        order.side,
-        fill.executed_at,
-        fill.quantity,
-        fill.quantity * fill.price,
-        fill.price,
-        fill.fee,
+        order_id=order.order_id,
+        execution_id=fill.fill_id,
+        side=order.side,
+        executed_at=fill.executed_at,
+        quantity=fill.quantity,
+        value=fill.quantity * fill.price,
+        price=fill.price,
+        fee=fill.fee,
         parent_order_id=order.parent_order_id,
         position_id=order.position_id,
         closes_only=order.closes_only,
@@ -210,14 +210,14 @@ def _plain(order: OrderTerms, fill: FillFact) -> Execution | None:
 
 def _parts(fills: Sequence[FillFact]) -> list[_Part] | None:
     record = next((fill for fill in fills if fill.kind == "CUMULATIVE"), None)
-    told = [fill for fill in fills if fill.kind != "CUMULATIVE"]
-    executed = [fill for fill in told if fill.kind != "REVERSAL"]
+    single_fills = [fill for fill in fills if fill.kind != "CUMULATIVE"]
+    executed = [fill for fill in single_fills if fill.kind != "REVERSAL"]
     parts = [_part(fill) for fill in executed if fill.quantity >= 0]
     if not all(_take_back(parts, fill) for fill in executed if fill.quantity < 0):
         return None
     if record is not None:
         _catch_up(parts, executed, record)
-    if not all(_take_back(parts, fill) for fill in told if fill.kind == "REVERSAL"):
+    if not all(_take_back(parts, fill) for fill in single_fills if fill.kind == "REVERSAL"):
         return None
     return parts
 
@@ -317,7 +317,7 @@ def _execution(order: OrderTerms, part: _Part, rates: Rates, *, of_contracts: bo
             buys = order.side == "buy"
             quantity = quantity - amount if buys else quantity + amount
         elif currency == order.base and part.price is not None:
-            # What was traded tells its own price.
+            # What was traded has its own price.
             fee += amount * part.price
         elif (converted := _converted(amount, currency, order.quote, part.at, rates)) is not None:
             fee += converted[0]
@@ -325,24 +325,24 @@ def _execution(order: OrderTerms, part: _Part, rates: Rates, *, of_contracts: bo
         else:
             missing.add(f"{FEE}:{currency}")
     return Execution(
-        order.order_id,
-        part.fill_id,
-        order.side,
-        part.at,
-        quantity,
-        part.value,
-        part.price,
-        fee,
-        frozenset(missing),
-        frozenset(sources),
-        order.parent_order_id,
-        order.position_id,
-        order.closes_only,
+        order_id=order.order_id,
+        execution_id=part.fill_id,
+        side=order.side,
+        executed_at=part.at,
+        quantity=quantity,
+        value=part.value,
+        price=part.price,
+        fee=fee,
+        missing=frozenset(missing),
+        sources=frozenset(sources),
+        parent_order_id=order.parent_order_id,
+        position_id=order.position_id,
+        closes_only=order.closes_only,
     )
 
 
 def _fits(quantity: Decimal, fee: Decimal, side: str) -> bool:
-    """Tell whether a fee in base leaves a quantity to speak of."""
+    """Return whether a fee in base leaves a quantity to speak of."""
     return quantity > fee if side == "buy" else quantity > -fee
 
 

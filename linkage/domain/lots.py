@@ -36,7 +36,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def is_priced(missing: frozenset[str]) -> bool:
-    """Tell whether a P&L can be known although this is missing: fees may be, a price may not."""
+    """Return whether a P&L can be known although this is missing: fees may be, a price may not."""
     return not missing & _UNPRICED
 
 
@@ -52,7 +52,7 @@ class BookRules(NamedTuple):
     minimum_notional: Decimal | None = None
 
     def is_dust(self, quantity: Decimal, price: Decimal | None) -> bool:
-        """Tell whether a quantity cannot be traded at a price."""
+        """Return whether a quantity cannot be traded at a price."""
         if quantity < self.quantity_step:
             return True
         limit = self.minimum_notional
@@ -192,7 +192,7 @@ class Episode:
 
     @property
     def is_priced(self) -> bool:
-        """Tell whether its P&L can be known."""
+        """Return whether its P&L can be known."""
         return is_priced(self.missing)
 
 

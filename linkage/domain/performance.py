@@ -31,7 +31,7 @@ class Observation:
         entry_notional: quantity times price of all entries, in ``currency``.
         currency: quote currency, or the reporting currency if the amounts were converted.
         risk: what the first stop would have lost, in ``currency``; None where there was no stop.
-        entry_bar: start of the bar the first entry was decided on; None if nobody told.
+        entry_bar: start of the bar the first entry was decided on; None if nobody reported it.
         propensity: chance with which its arm was drawn; None if its arm was not drawn.
         slippage: of its fills, as ``slippage`` gives it; None if there was no signal price.
         delay: from the signal to the first fill; None without a signal.
@@ -328,10 +328,10 @@ def one_currency(currencies: Iterable[str]) -> str:
     Raises:
         InvalidInputError: there are several.
     """
-    found = sorted(set(currencies))
-    if len(found) > 1:
-        raise InvalidInputError(f"amounts in {' and '.join(found)} do not add up", "currency")
-    return found[0] if found else ""
+    distinct = sorted(set(currencies))
+    if len(distinct) > 1:
+        raise InvalidInputError(f"amounts in {' and '.join(distinct)} do not add up", "currency")
+    return distinct[0] if distinct else ""
 
 
 def _median(lengths: Sequence[timedelta]) -> timedelta | None:

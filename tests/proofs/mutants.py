@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
 SCENARIOS = "tests/scenarios"
 OTHERS = ("tests/linkage/adapters/postgres/ledger", "tests/functions/recorder", "tests/proofs")
+LOTS_TESTS = ("tests/linkage/domain/test_lots.py", "tests/linkage/adapters/postgres/lots")
 QUICK = {"LINKAGE_PROOF_SHORT_CUT": "1", "LINKAGE_PROOF_EXPIRY": "one", "LINKAGE_PROOF_HISTORIES": "30"}
 COPIED = ("cli", "functions", "infra", "linkage", "local", "migrations", "tests", "pyproject.toml")
 ORDERS = "migrations/schema/03_derived_orders.sql"
@@ -37,19 +38,21 @@ HANDLER = "functions/recorder/handler.py"
 ARCHIVE = "functions/recorder/archive.py"
 SERVICE = "functions/recorder/service.py"
 REPORT = "functions/report/service.py"
+LOTS_SQL = "linkage/adapters/postgres/lots/sql"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One bug: pieces of text in a file, each there exactly once, and what stands there instead.
 
-    ``noticed_by`` are the numbers of scenarios that have to fail; none, if another test has to.
+    ``noticed_by`` are the numbers of scenarios that have to fail; none, if one of the ``others`` has to.
     """
 
     name: str
     noticed_by: str
     file: str
     changes: tuple[tuple[str, str], ...]
+    others: tuple[str, ...] = OTHERS
 
 
 MUTANTS = (
@@ -337,6 +340,50 @@ MUTANTS = (
           "pattern.expects_signals, account_bots.expects_signals) = 'yes'\n"
           "             AND tr.client_order_id IS NOT NULL\n"),),
     ),
+    # Of lots and verdicts.
+    Mutant(
+        "gross and net swapped in appended episodes",
+        "",
+        f"{LOTS_SQL}/open_episodes_of.sql",
+        (("coalesce(gross_pnl, 0) AS gross_pnl", "coalesce(net_pnl, 0) AS gross_pnl"),
+         ("coalesce(net_pnl, 0) AS net_pnl", "coalesce(gross_pnl, 0) AS net_pnl")),
+        LOTS_TESTS,
+    ),
+    Mutant(
+        "the boundary of a rewind off by one",
+        "",
+        f"{LOTS_SQL}/plan_books.sql",
+        (("e.closed_at < a.earliest_at", "e.closed_at <= a.earliest_at"),),
+        LOTS_TESTS,
+    ),
+    Mutant(
+        "what lies at the boundary is deleted too",
+        "",
+        f"{LOTS_SQL}/delete_after_boundaries.sql",
+        (("a.closed_at > p.boundary", "a.closed_at >= p.boundary"),),
+        LOTS_TESTS,
+    ),
+    Mutant(
+        "a residue costs no fee",
+        "",
+        "linkage/domain/matching.py",
+        (("        net = gross - execution.fee\n", "        net = gross\n"),),
+        LOTS_TESTS,
+    ),
+    Mutant(
+        "an episode leaves the fee of a residue out",
+        "",
+        "linkage/domain/matching.py",
+        (("            episode.fees += execution.fee\n", ""),),
+        LOTS_TESTS,
+    ),
+    Mutant(
+        "shares of the chance of a false claim wrong by rank",
+        "",
+        "linkage/inference/comparison.py",
+        (("(rank * (rank + 1))", "(rank * rank)"),),
+        ("tests/linkage/inference/test_comparison.py",),
+    ),
 )  # fmt: skip
 
 
@@ -387,7 +434,7 @@ def tried(mutant: Mutant, copies: Queue[Path], *, thorough: bool) -> Caught:
         file.write_text(applied(mutant, sound))
         failed = failures(copy, *scope) if wanted or thorough else []
         scenarios = sorted(set(re.findall(r"test_scenario_(\d\d)", " ".join(failed))))
-        others = [] if scenarios else failures(copy, "-x", *OTHERS)
+        others = [] if scenarios else failures(copy, "-x", *mutant.others)
     finally:
         file.write_text(sound)
         copies.put(copy)

@@ -263,14 +263,17 @@ class TestWhatIsMissing:
     def test_money_without_a_quantity_is_kept_as_residue(self) -> None:
         book = [
             executed("buy", "1", "100", 0),
-            executed("sell", "0", "0", 1, value=D(3)),
+            executed("sell", "0", "0", 1, value=D(3), fee="0.5"),
             executed("sell", "1", "110", 2),
         ]
 
         matched = match(book, "long")
 
-        assert [piece.kind for piece in matched.allocations] == ["residue", "matched"]
-        assert matched.episodes[0].net_pnl == D(13)
+        residue, piece = matched.allocations
+        assert (residue.kind, residue.gross_pnl, residue.net_pnl) == ("residue", D(3), D("2.5"))
+        assert piece.kind == "matched"
+        (episode,) = matched.episodes
+        assert (episode.gross_pnl, episode.fees, episode.net_pnl) == (D(13), D("0.5"), D("12.5"))
         assert accounted_for(matched) == cash_flow(book)
 
 
@@ -357,9 +360,9 @@ executions = st.lists(
         lambda side, quantity, price, fee, minute, order, parent, closes: executed(
             side, str(quantity), str(price), minute, order=f"o{order}", fee=str(fee),
             parent_order_id=None if parent is None else f"o{parent}", closes_only=closes,
-            position_id=f"p{order % 2}",
+            position_id=f"p{order % 2}", value=quantity * price if quantity else price,
         ),
-        st.sampled_from(("buy", "sell")), decimals, decimals,
+        st.sampled_from(("buy", "sell")), st.one_of(decimals, decimals, decimals, st.just(D(0))), decimals,
         st.decimals(min_value=D("-0.1"), max_value=D(10), places=9), st.integers(0, 30), st.integers(0, 8),
         st.none() | st.integers(0, 8), st.booleans(),
     ),
@@ -380,9 +383,13 @@ def test_no_digit_of_the_cash_flow_is_lost(
     with localcontext(EXACT):
         in_episodes = sum((one.net_pnl for one in matched.episodes), D(0))
         in_lots = sum((one.net_pnl or D(0) for one in matched.allocations), D(0))
+        of_episodes = [piece for piece in matched.allocations if piece.episode_id is not None]
         average = sum((one.average_net_pnl or D(0) for one in matched.allocations), D(0))
         still_open = sum((lot.cash for lot in matched.state.lots), D(0))
-        assert in_episodes == in_lots
+        assert in_episodes == sum((piece.net_pnl or D(0) for piece in of_episodes), D(0))
+        assert sum((episode.fees for episode in matched.episodes), D(0)) == sum(
+            (piece.entry_fee + piece.exit_fee for piece in of_episodes), D(0)
+        )
         assert average + matched.state.average_cash == in_lots + still_open
         assert sum(lot.quantity for lot in matched.state.lots) >= 0
 

@@ -14,7 +14,7 @@ import pytest
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import Window
 from linkage.domain.performance import Observation, OpenPosition
-from linkage.inference.comparison import Comparison, compare
+from linkage.inference.comparison import Comparison, compare, level_of
 from linkage.inference.records import ParameterSet
 from linkage.inference.rules import Rules
 
@@ -158,6 +158,14 @@ def test_open_positions_that_turn_the_sign_forbid_a_verdict() -> None:
     )
     assert judged(sets, open_a=open_("60", 40)).verdict == "cannot say yet"
     assert judged(sets, open_b=open_(None)).reason == "Open positions have no mark."
+
+
+@pytest.mark.parametrize("sets", [1, 2, 3, 50])
+def test_the_levels_of_any_number_of_sets_share_the_chance_of_a_false_claim(sets: int) -> None:
+    levels = [level_of(rank, RULES) for rank in range(1, sets + 1)]
+
+    assert levels == pytest.approx([0.05 / (rank * (rank + 1)) for rank in range(1, sets + 1)])
+    assert sum(levels) == pytest.approx(0.05 * sets / (sets + 1))
 
 
 def test_every_set_that_was_ever_tried_makes_a_claim_harder() -> None:

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 from psycopg.rows import namedtuple_row
 
 from linkage.adapters.postgres.connection import Connection
-from linkage.adapters.postgres.lots import lots
+from linkage.adapters.postgres.lots.check import compare
 from linkage.adapters.postgres.statements import statement
 
 MAX_OFFENDERS = 100
@@ -38,7 +38,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Tell whether nothing breaks it."""
+        """Return whether nothing breaks it."""
         return self.offences == 0
 
 
@@ -72,7 +72,7 @@ def verify(connection: Connection) -> Sequence[Check]:
         for name, query in _CHECKS.items():
             found: Any = cursor.execute(query).fetchone()
             checks.append(_check(name, found.rows, found.offenders or ()))
-        matched, differing = lots.compare(connection)
+        matched, differing = compare(connection)
         checks.append(_check(LOTS, matched, differing))
     return checks
 

@@ -8,85 +8,24 @@ from typing import Any
 
 import pytest
 
-from linkage.adapters.postgres.connection import LedgerConnection, connect
-from linkage.adapters.postgres.lots import lots as adapter
-from linkage.adapters.postgres.lots.lots import PostgresLots
+from linkage.adapters.postgres.connection import connect
+from linkage.adapters.postgres.lots import matching
 from linkage.adapters.postgres.read.verify import LOTS, verify
 from linkage.domain.lots import Matched
 from linkage.domain.matching import match
 from linkage.runtime.settings import DatabaseSettings
-from tests.support.events import NOW, SNAPSHOT_B, fill, native_id, order, our_key, signal
-from tests.support.ledger import LedgerDatabase, ToldLedger, a_bot
+from tests.support.events import NOW, SNAPSHOT_B, native_id, order, our_key, signal
+from tests.support.ledger import LedgerDatabase, a_bot
+from tests.support.lots import TABLES, LotsLedger, trade
 
 D = Decimal
-TABLES = ("fifo_allocations", "episodes", "fifo_open_lots", "fifo_unmatched_exits", "lot_books")
-STAMPS = ("allocation_id", "allocated_at", "matched_at", "last_price")
-
-
-class Lots:
-    """A ledger with its lots."""
-
-    def __init__(self, database: LedgerDatabase) -> None:
-        self.database = database
-        self.told = ToldLedger.open(database)
-        self.lots = PostgresLots(LedgerConnection(DatabaseSettings(**database.settings())))
-        self.told.tell(a_bot("grid"))
-
-    def tell(self, *told: Any) -> None:
-        self.told.tell(*told)
-
-    def match(self) -> None:
-        self.lots.match_lots(seconds=60)
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        rows = self.database.dictionaries(f"SELECT * FROM {table}")
-        plain = [{name: value for name, value in row.items() if name not in STAMPS} for row in rows]
-        return sorted(plain, key=lambda row: repr(sorted(row.items(), key=lambda pair: pair[0])))
-
-    def all_rows(self) -> dict[str, list[dict[str, Any]]]:
-        return {table: self.rows(table) for table in TABLES}
-
-    def afresh(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows that matching everything anew gives."""
-        for table in TABLES:
-            self.database.rows(f"DELETE FROM {table} RETURNING 1")
-        self.lots.rewind(None)
-        self.match()
-        return self.all_rows()
-
-    def grow_older(self) -> None:
-        """Let all that was told be an hour old, so that no look overlaps with it."""
-        for table, stamp in (("trade_records", "updated_at"), ("bots", "recorded_at")):
-            self.database.rows(f"UPDATE {table} SET {stamp} = {stamp} - INTERVAL '1 hour' RETURNING 1")
-
-    def closed(self) -> list[tuple[Any, ...]]:
-        return self.database.rows(
-            "SELECT entry_order_id, exit_order_id, quantity, net_pnl FROM fifo_allocations"
-            " ORDER BY closed_at, opened_at, exit_order_id"
-        )
-
-    def close(self) -> None:
-        self.told.close()
-        self.lots._connection.close()
 
 
 @pytest.fixture
-def ledger(ledger_database: LedgerDatabase) -> Iterator[Lots]:
-    lots = Lots(ledger_database)
+def ledger(ledger_database: LedgerDatabase) -> Iterator[LotsLedger]:
+    lots = LotsLedger(ledger_database)
     yield lots
     lots.close()
-
-
-def at(minutes: float) -> str:
-    return (NOW + timedelta(minutes=minutes)).isoformat()
-
-
-def trade(number: int, side: str, quantity: str, price: str, minutes: float, **fields: Any) -> dict[str, Any]:
-    event = {"bot_id": "grid", "fee": "0", **fields}
-    return fill(
-        native_id(number), f"f{number}-{minutes:g}", side=side, quantity=quantity, price=price,
-        executed_at=at(minutes), **event,
-    )  # fmt: skip
 
 
 A, B, C = native_id(1), native_id(2), native_id(3)
@@ -97,7 +36,7 @@ OF_BOOK = (
 BOOK = "grid/coinbase/main/BTC-USD/long"
 
 
-def test_a_round_trip_becomes_a_lot_and_an_episode(ledger: Lots) -> None:
+def test_a_round_trip_becomes_a_lot_and_an_episode(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "2", "100", 0, fee="1"), trade(2, "sell", "2", "110", 5, fee="1"))
     ledger.match()
 
@@ -107,7 +46,7 @@ def test_a_round_trip_becomes_a_lot_and_an_episode(ledger: Lots) -> None:
     assert episode["book"] == "grid/coinbase/main/BTC-USD/long"
 
 
-def test_one_bot_never_closes_the_lots_of_another(ledger: Lots) -> None:
+def test_one_bot_never_closes_the_lots_of_another(ledger: LotsLedger) -> None:
     ledger.tell(a_bot("trend"))
     ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "sell", "1", "110", 5, bot_id="trend"))
     ledger.match()
@@ -117,7 +56,7 @@ def test_one_bot_never_closes_the_lots_of_another(ledger: Lots) -> None:
     assert [row["order_id"] for row in ledger.rows("fifo_unmatched_exits")] == [B]
 
 
-def test_external_orders_have_a_book_of_their_own(ledger: Lots) -> None:
+def test_external_orders_have_a_book_of_their_own(ledger: LotsLedger) -> None:
     ledger.tell(a_bot("mixed", account="other", expects_signals="mixed"))
     ledger.tell(trade(1, "buy", "1", "100", 0, account="other", bot_id=None))
     ledger.match()
@@ -125,7 +64,7 @@ def test_external_orders_have_a_book_of_their_own(ledger: Lots) -> None:
     assert [row["owner"] for row in ledger.rows("lot_books")] == ["external"]
 
 
-def test_nothing_is_done_twice_and_nothing_is_forgotten(ledger: Lots) -> None:
+def test_nothing_is_done_twice_and_nothing_is_forgotten(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0))
     ledger.match()
     before = ledger.all_rows()
@@ -138,7 +77,7 @@ def test_nothing_is_done_twice_and_nothing_is_forgotten(ledger: Lots) -> None:
     assert ledger.rows("fifo_open_lots") == []
 
 
-def test_a_late_fill_moves_what_came_after_it(ledger: Lots) -> None:
+def test_a_late_fill_moves_what_came_after_it(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 10), trade(2, "sell", "1", "110", 20))
     ledger.match()
 
@@ -149,7 +88,7 @@ def test_a_late_fill_moves_what_came_after_it(ledger: Lots) -> None:
     assert ledger.all_rows() == ledger.afresh()
 
 
-def test_episodes_before_a_late_fill_stay_as_they_are(ledger: Lots) -> None:
+def test_episodes_before_a_late_fill_stay_as_they_are(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "sell", "1", "110", 1))
     ledger.tell(trade(3, "buy", "1", "100", 10), trade(4, "sell", "1", "110", 11))
     ledger.match()
@@ -166,7 +105,7 @@ def test_episodes_before_a_late_fill_stay_as_they_are(ledger: Lots) -> None:
     assert native_id(5) in after
 
 
-def test_a_reversed_fill_takes_its_lot_away(ledger: Lots) -> None:
+def test_a_reversed_fill_takes_its_lot_away(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "sell", "1", "110", 5))
     ledger.match()
 
@@ -177,7 +116,7 @@ def test_a_reversed_fill_takes_its_lot_away(ledger: Lots) -> None:
     assert [row["order_id"] for row in ledger.rows("fifo_open_lots")] == [A]
 
 
-def test_an_order_that_is_linked_later_moves_to_the_book_of_its_bot(ledger: Lots) -> None:
+def test_an_order_that_is_linked_later_moves_to_the_book_of_its_bot(ledger: LotsLedger) -> None:
     ledger.tell(a_bot("sighook", account="other"), a_bot("hand", account="other", expects_signals="mixed"))
     key = "entry-1"
     entry = trade(1, "buy", "1", "100", 0, account="other", bot_id=None, client_order_id=key)
@@ -192,7 +131,7 @@ def test_an_order_that_is_linked_later_moves_to_the_book_of_its_bot(ledger: Lots
     assert [row["book"].split("/")[0] for row in ledger.rows("fifo_open_lots")] == ["hand"]
 
 
-def test_an_exit_closes_the_lots_of_its_parent_first(ledger: Lots) -> None:
+def test_an_exit_closes_the_lots_of_its_parent_first(ledger: LotsLedger) -> None:
     ledger.tell(
         trade(1, "buy", "1", "100", 0), trade(2, "buy", "1", "105", 1),
         order(C, "filled", side="sell", parent_order_id=B, bot_id="grid"), trade(3, "sell", "1", "110", 5),
@@ -203,7 +142,7 @@ def test_an_exit_closes_the_lots_of_its_parent_first(ledger: Lots) -> None:
     assert [row["matched_by"] for row in ledger.rows("fifo_allocations")] == ["parent"]
 
 
-def test_a_fee_is_converted_when_its_rate_becomes_known(ledger: Lots) -> None:
+def test_a_fee_is_converted_when_its_rate_becomes_known(ledger: LotsLedger) -> None:
     ledger.tell(
         trade(1, "buy", "1", "100", 0, fee="0.01", fee_currency="BNB"), trade(2, "sell", "1", "110", 5)
     )
@@ -220,7 +159,7 @@ def test_a_fee_is_converted_when_its_rate_becomes_known(ledger: Lots) -> None:
     assert (row["net_pnl"], row["fees_complete"], row["sources"]) == (D(4), True, ["BNB-USD 600 binance 1m"])
 
 
-def test_what_the_venue_cannot_trade_is_dust(ledger: Lots) -> None:
+def test_what_the_venue_cannot_trade_is_dust(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "sell", "0.999", "110", 5))
     ledger.match()
     assert len(ledger.rows("fifo_open_lots")) == 1
@@ -234,14 +173,14 @@ def test_what_the_venue_cannot_trade_is_dust(ledger: Lots) -> None:
     assert ledger.rows("fifo_open_lots") == []
 
 
-def test_test_orders_have_no_lots(ledger: Lots) -> None:
+def test_test_orders_have_no_lots(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0, origin="test"))
     ledger.match()
 
     assert ledger.all_rows() == {table: [] for table in TABLES}
 
 
-def test_a_transaction_that_commits_late_is_not_missed(ledger: Lots) -> None:
+def test_a_transaction_that_commits_late_is_not_missed(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0))
     ledger.match()
     slow = ledger.database.connect(autocommit=False)
@@ -257,7 +196,7 @@ def test_a_transaction_that_commits_late_is_not_missed(ledger: Lots) -> None:
     assert len(ledger.rows("fifo_open_lots")) == 1
 
 
-def test_a_closed_lot_shows_what_decided_it(ledger: Lots) -> None:
+def test_a_closed_lot_shows_what_decided_it(ledger: LotsLedger) -> None:
     entry, exit_ = our_key(1), our_key(2, side="sell")
     ledger.tell(
         signal(entry, stop_loss="90", price="99")[1],
@@ -280,7 +219,7 @@ def test_a_closed_lot_shows_what_decided_it(ledger: Lots) -> None:
     assert (episode["mixed"], episode["r_multiple"], episode["exit_kind"]) == (True, D(1), "take_profit")
 
 
-def test_open_lots_are_marked_at_the_latest_price_that_is_known(ledger: Lots) -> None:
+def test_open_lots_are_marked_at_the_latest_price_that_is_known(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "2", "100", 0), trade(2, "sell", "1", "110", 5))
     ledger.match()
     (row,) = ledger.rows("open_lots")
@@ -294,7 +233,7 @@ def test_open_lots_are_marked_at_the_latest_price_that_is_known(ledger: Lots) ->
     assert (row["open_pnl"], row["mark_source"]) == (D(-5), "coinbase 1m")
 
 
-def differing(ledger: Lots) -> Sequence[str]:
+def differing(ledger: LotsLedger) -> Sequence[str]:
     with connect(DatabaseSettings(**ledger.database.settings("reader"))) as connection:
         (check,) = [check for check in verify(connection) if check.name == LOTS]
     assert check.rows
@@ -311,7 +250,9 @@ def differing(ledger: Lots) -> Sequence[str]:
         (f"INSERT INTO lot_books SELECT 'x', {OF_BOOK} FROM lot_books", "x"),
     ],
 )
-def test_a_row_that_is_not_what_the_fills_say_is_named(ledger: Lots, tampering: str, offender: str) -> None:
+def test_a_row_that_is_not_what_the_fills_say_is_named(
+    ledger: LotsLedger, tampering: str, offender: str
+) -> None:
     ledger.tell(
         trade(1, "buy", "1", "100", 0), trade(2, "sell", "1", "110", 5), trade(3, "buy", "1", "100", 6)
     )
@@ -324,7 +265,7 @@ def test_a_row_that_is_not_what_the_fills_say_is_named(ledger: Lots, tampering: 
     assert differing(ledger) == (offender,)
 
 
-def test_a_book_that_waits_for_its_turn_is_not_wrong(ledger: Lots) -> None:
+def test_a_book_that_waits_for_its_turn_is_not_wrong(ledger: LotsLedger) -> None:
     ledger.tell(trade(1, "buy", "1", "100", 0))
     assert differing(ledger) == ()
     ledger.match()
@@ -335,14 +276,14 @@ def test_a_book_that_waits_for_its_turn_is_not_wrong(ledger: Lots) -> None:
 
 
 def test_a_book_that_cannot_be_matched_holds_up_no_other(
-    ledger: Lots, monkeypatch: pytest.MonkeyPatch
+    ledger: LotsLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stumble(executions: Any, position_side: Any, *, book: str, **rest: Any) -> Matched:
         if "ETH" in book:
             raise InvalidOperation
         return match(executions, position_side, book=book, **rest)
 
-    monkeypatch.setattr(adapter, "match", stumble)
+    monkeypatch.setattr(matching, "match", stumble)
     ledger.tell(trade(1, "buy", "1", "100", 0), trade(2, "buy", "1", "100", 0, symbol="ETH-USD"))
 
     matched = ledger.lots.match_lots(seconds=60)
@@ -352,7 +293,7 @@ def test_a_book_that_cannot_be_matched_holds_up_no_other(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_lots_made_bit_by_bit_are_those_made_at_once(ledger: Lots, seed: int) -> None:
+def test_lots_made_bit_by_bit_are_those_made_at_once(ledger: LotsLedger, seed: int) -> None:
     rng = random.Random(seed)
     events = []
     for number in range(1, 60):
