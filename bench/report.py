@@ -26,6 +26,7 @@ from bench._history import make_history
 from functions.migrate.service import migrate
 from linkage.adapters.postgres.connection import Connection, LedgerConnection
 from linkage.adapters.postgres.ledger import rates
+from linkage.adapters.postgres.read import rates as read_rates
 from linkage.adapters.postgres.read import report, results
 from linkage.adapters.postgres.read.reader import PostgresLedgerReader
 from linkage.domain.facts import Window
@@ -43,6 +44,12 @@ CONFIGURATION = {"shared_buffers": "256MB", "max_wal_size": "4GB", "autovacuum":
 _SCAN = """
 SELECT count(*), sum(filled_quantity) FROM trade_records
 WHERE order_time >= %(start)s AND order_time < %(end)s AND status IN ('filled', 'done')
+"""
+
+_ORDER_BY_ORDER = """
+SELECT coalesce(mode, 'unknown') AS mode, disposition, count(*) AS orders FROM order_dispositions
+WHERE executed AND order_time >= %(start)s AND order_time < %(end)s
+GROUP BY 1, 2
 """
 
 
@@ -117,7 +124,7 @@ def connected(server: PostgresServer, name: str, role: str) -> LedgerConnection:
 
 
 def _each_query(connection: Connection, rounds: int) -> dict[str, float]:
-    values = {**report._values(WINDOW), **results._LIMITS}
+    values = {**report.query_parameters(WINDOW), **results.query_parameters(WINDOW)}
     times = {}
     for name, query in _queries().items():
         cursor = connection.cursor(row_factory=dict_row)
@@ -130,20 +137,19 @@ def _each_query(connection: Connection, rounds: int) -> dict[str, float]:
 
 
 def _queries() -> Mapping[str, LiteralString]:
-    of_window = report._in_window
     return {
         "window_scan_ms": _SCAN,
-        "rate_6h_ms": report.RATES,
-        "rate_order_by_order_ms": of_window(counts=report._COUNTS),
-        "signals_ms": of_window(signals=report._SIGNALS),
-        "window_parts_ms": report._REPORT_QUERY,
-        "beside_ms": report._BESIDE,
-        "late_orders_ms": report._LATE_ORDERS,
-        "closed_episodes_ms": results._CLOSED,
-        "open_positions_ms": results._OPEN,
-        "lots_ms": results._LOTS,
-        "unmatched_ms": results._UNMATCHED,
-        "late_lots_ms": results._LATE,
+        "rate_6h_ms": read_rates.ORDER_RATES,
+        "rate_order_by_order_ms": _ORDER_BY_ORDER,
+        "signals_ms": read_rates.SIGNAL_RATES,
+        "window_parts_ms": report.WINDOW_ORDERS,
+        "beside_ms": report.WINDOW_HEALTH,
+        "late_orders_ms": report.LATE_ORDERS,
+        "closed_episodes_ms": results.CLOSED_EPISODES,
+        "open_positions_ms": results.OPEN_EPISODES,
+        "lots_ms": results.LOT_TOTALS,
+        "unmatched_ms": results.LATEST_UNMATCHED_EXITS,
+        "late_lots_ms": results.LATE_LOTS,
     }
 
 

@@ -176,3 +176,67 @@ CROSS JOIN LATERAL (
          AS pnl
 ) before
 WHERE a.kind = 'matched' AND NOT a.missing && ARRAY['price', 'contract_size'];
+
+-- An episode as results are computed from it: what it came to, under which set, and how far its first entry
+-- was from the signal's price; positive is a cost. Without episodes of test orders.
+CREATE VIEW observed_episodes AS
+SELECT e.episode_id, e.bot_id, coalesce(e.mode, 'unknown') AS mode, e.symbol, e.side, e.opened_at,
+       e.closed_at, e.quote_currency, e.entry_value, e.net_pnl, e.initial_risk, e.bar_time, e.propensity,
+       e.entry_delay, e.fees_complete, e.mixed, e.snapshot_id, e.label, e.params_hash, e.strategy, e.arm,
+       e.entry_trigger, e.entry_score, e.exit_kind,
+       e.missing && ARRAY['price', 'contract_size'] AS unpriced,
+       round(CASE e.side WHEN 'long' THEN 1 ELSE -1 END * (entry.average_price - e.signal_price)
+             / nullif(e.signal_price, 0), 18) AS slippage
+FROM episode_results e
+LEFT JOIN trade_records entry ON entry.order_id = e.entry_order_id
+WHERE e.mode IS DISTINCT FROM 'test';
+
+-- An order with what decided it, as reports show it.
+CREATE VIEW order_details AS
+SELECT tr.order_id, tr.venue, tr.account, tr.client_order_id, tr.symbol, tr.side, tr.status, tr.origin,
+       tr.order_time, tr.filled_quantity, tr.average_price, tr.notional, tr.fee, tr.fee_currency,
+       link.snapshot_id, snapshot.label AS snapshot_label, link.buy_score, link.sell_score,
+       coalesce(link.trigger_type, tr.trigger_type) AS trigger_type, link.method, link.signalled_at,
+       link.signal_price
+FROM trade_records tr
+LEFT JOIN trade_strategy_link link USING (order_id)
+LEFT JOIN strategy_snapshots snapshot ON snapshot.snapshot_id = link.snapshot_id;
+
+-- The orders that were first recorded in a window and executed before it; none of before linking began, and
+-- no test.
+CREATE FUNCTION late_orders(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (order_id text, mode text, disposition text, reason text, bot_id text)
+LANGUAGE sql STABLE PARALLEL RESTRICTED AS $$
+  SELECT d.order_id, coalesce(d.mode, 'unknown'), d.disposition, d.reason, d.bot_id
+  FROM order_dispositions d
+  WHERE d.executed AND d.first_recorded_at >= from_time AND d.first_recorded_at < to_time
+    AND d.order_time < from_time AND d.disposition <> 'before_linkage' AND d.mode IS DISTINCT FROM 'test'
+$$;
+
+-- The orders that a signal became: those with its key that no veto keeps from it and no other bot has.
+CREATE FUNCTION orders_of_signal(signal_bot text, signal_key text)
+RETURNS TABLE (order_id text, filled_quantity numeric)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT tr.order_id, tr.filled_quantity
+  FROM trade_records tr
+  LEFT JOIN trade_strategy_link link ON link.order_id = tr.order_id
+  LEFT JOIN link_vetoes veto ON veto.order_id = tr.order_id
+  WHERE tr.client_order_id = signal_key AND veto.order_id IS NULL
+    AND coalesce(link.bot_id, tr.bot_id, signal_bot) = signal_bot
+$$;
+
+-- The signals of a window by mode of their bot, without tests: sent, suppressed, and sent ones that became
+-- an order.
+CREATE FUNCTION signal_rates(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (mode text, sent bigint, suppressed bigint, with_order bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT coalesce(bot.mode, 'unknown'),
+         count(DISTINCT (s.bot_id, s.client_order_id)) FILTER (WHERE s.disposition = 'sent'),
+         count(DISTINCT (s.bot_id, s.client_order_id)) FILTER (WHERE s.disposition = 'suppressed'),
+         count(DISTINCT (s.bot_id, s.client_order_id)) FILTER (WHERE s.disposition = 'sent' AND EXISTS (
+           SELECT FROM orders_of_signal(s.bot_id, s.client_order_id)
+         ))
+  FROM strategy_signals s LEFT JOIN current_bots bot ON bot.bot_id = s.bot_id
+  WHERE s.signalled_at >= from_time AND s.signalled_at < to_time AND s.origin IS DISTINCT FROM 'test'
+  GROUP BY 1
+$$;

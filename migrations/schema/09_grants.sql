@@ -66,3 +66,9 @@ GRANT EXECUTE ON FUNCTION status_bit(text), channel_rank(text), known_origin(tex
   TO recorder, reader;
 REVOKE EXECUTE ON FUNCTION fill_economics, fill_receipt FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fill_economics, fill_receipt TO recorder, reader;
+
+GRANT SELECT ON observed_episodes, order_details TO recorder, sql_reader;
+REVOKE EXECUTE ON FUNCTION late_orders(timestamptz, timestamptz), orders_of_signal(text, text),
+  signal_rates(timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION late_orders(timestamptz, timestamptz), orders_of_signal(text, text),
+  signal_rates(timestamptz, timestamptz) TO recorder, reader, sql_reader;

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import prod
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from linkage.adapters.postgres.connection import Connection
+from linkage.adapters.postgres.read.episodes import observations, positions, split
 from linkage.adapters.postgres.read.performance_mapping import interval, number, performance_row
-from linkage.adapters.postgres.read.results import RESULT_COLUMNS, observations, positions, split
+from linkage.adapters.postgres.read.rows import Row, fetch_rows
+from linkage.adapters.postgres.statements import statement
 from linkage.contracts.performance import ComparedSet, ComparisonRow
 from linkage.domain.changes import changes_between
 from linkage.domain.facts import Window
@@ -36,67 +36,16 @@ MARKET_SYMBOLS = 20
 MARKET_SPELLS = 100
 MAIN = "main"
 
-Row = dict[str, Any]
-
-_SETS: LiteralString = """
-SELECT snapshot_id, label, strategy, parameters, first_seen_at
-FROM strategy_snapshots WHERE snapshot_id = ANY (%(ids)s) ORDER BY first_seen_at, snapshot_id
-"""
-
-_SPELLS: LiteralString = """
-SELECT snapshot_id, strategy, arm, activated_at AS start,
-       least(coalesce(deactivated_at, %(end)s), %(end)s) AS "end"
-FROM strategy_activations
-WHERE strategy = ANY (%(strategies)s::text[] COLLATE "C") AND activated_at < %(end)s
-ORDER BY activated_at, arm
-"""
-
-_EPISODES: LiteralString = "".join(
-    [
-        RESULT_COLUMNS,
-        """
-FROM episode_results e LEFT JOIN trade_records first ON first.order_id = e.entry_order_id
-WHERE e.snapshot_id = ANY (%(ids)s) AND e.closed_at < %(end)s AND e.mode IS DISTINCT FROM 'test'
-  AND NOT e.missing && ARRAY['price', 'contract_size']
-  AND e.episode_id IN (
-    SELECT a.episode_id FROM trade_strategy_link link
-    JOIN fifo_allocations a ON a.entry_order_id = link.order_id
-    WHERE link.snapshot_id = ANY (%(ids)s)
-  )
-ORDER BY e.closed_at DESC, e.episode_id LIMIT %(limit)s
-""",
-    ]
-)
-
-_TRIED: LiteralString = """
-SELECT (SELECT count(*) FROM strategy_snapshots)
-     + (SELECT count(DISTINCT params_hash) FROM trials t
-        WHERE NOT EXISTS (SELECT FROM strategy_snapshots s WHERE s.params_hash = t.params_hash)) AS tried
-"""
-
-# The first and the last price that the ledger knows of a symbol in a spell: what somebody traded at.
-_MARKET: LiteralString = """
-SELECT spell.number, symbols.symbol, one.price AS first, other.price AS last
-FROM json_to_recordset(%(spells)s::json) AS spell(number integer, start timestamptz, "end" timestamptz)
-CROSS JOIN unnest(%(symbols)s::text[] COLLATE "C") AS symbols(symbol)
-JOIN LATERAL (
-  SELECT average_price AS price FROM trade_records tr
-  WHERE tr.symbol = symbols.symbol AND tr.order_time BETWEEN spell.start AND spell."end"
-    AND tr.status IN ('filled', 'done') AND average_price > 0
-  ORDER BY order_time, order_id LIMIT 1
-) one ON true
-JOIN LATERAL (
-  SELECT average_price AS price FROM trade_records tr
-  WHERE tr.symbol = symbols.symbol AND tr.order_time BETWEEN spell.start AND spell."end"
-    AND tr.status IN ('filled', 'done') AND average_price > 0
-  ORDER BY order_time DESC, order_id LIMIT 1
-) other ON true
-"""
+COMPARED_SETS = statement(__file__, "compared_sets")
+SPELLS = statement(__file__, "spells")
+EPISODES_OF_SETS = statement(__file__, "episodes_of_sets")
+COUNT_TRIED = statement(__file__, "count_tried")
+MARKET_PRICES = statement(__file__, "market_prices")
 
 
 def count_tried(connection: Connection) -> int:
     """Return how many parameter sets were ever tried: on an exchange, on paper, on candles of the past."""
-    (row,) = _rows(connection, _TRIED, {})
+    (row,) = fetch_rows(connection, COUNT_TRIED, {})
     tried: int = row["tried"]
     return tried
 
@@ -124,8 +73,10 @@ def compare_sets(
         if row["snapshot_id"] is not None and row["strategy"] is not None:
             groups[row["quote_currency"], row["strategy"]].add(row["snapshot_id"])
     strategies = sorted({strategy for _, strategy in groups})
-    spells = _rows(connection, _SPELLS, {"strategies": strategies, "end": window.end}) if strategies else []
-    found: list[ComparisonRow] = []
+    spells = (
+        fetch_rows(connection, SPELLS, {"strategies": strategies, "end": window.end}) if strategies else []
+    )
+    comparisons: list[ComparisonRow] = []
     for (currency, strategy), involved in sorted(groups.items(), key=lambda group: group[0]):
         of_strategy = [spell for spell in spells if spell["strategy"] == strategy]
         reference, ids = _reference(of_strategy, involved)
@@ -133,8 +84,8 @@ def compare_sets(
             continue
         group = _Group(connection, window, at, currency, ids, of_strategy)
         in_currency = [row for row in still_open if row["quote_currency"] == currency]
-        found += group.compare(reference, in_currency, tried)
-    return found
+        comparisons += group.compare(reference, in_currency, tried)
+    return comparisons
 
 
 def _reference(spells: Sequence[Row], involved: set[UUID]) -> tuple[UUID | None, set[UUID]]:
@@ -144,7 +95,7 @@ def _reference(spells: Sequence[Row], involved: set[UUID]) -> tuple[UUID | None,
         return min(involved, key=str), involved
     reference, ids = main[-1], {*involved, main[-1]}
     if len(ids) == 1:
-        ids.update([each for each in reversed(main) if each != reference][:1])
+        ids.update([snapshot_id for snapshot_id in reversed(main) if snapshot_id != reference][:1])
     return reference, ids
 
 
@@ -162,10 +113,12 @@ class _Group:
     ) -> None:
         self._connection, self._window, self._at, self._currency = connection, window, at, currency
         self._spells = spells
-        self._sets = {row["snapshot_id"]: row for row in _rows(connection, _SETS, {"ids": list(ids)})}
+        self._sets = {
+            row["snapshot_id"]: row for row in fetch_rows(connection, COMPARED_SETS, {"ids": list(ids)})
+        }
         limits = {"ids": list(ids), "end": window.end, "limit": MAX_COMPARED}
         self._episodes: dict[UUID, list[Row]] = defaultdict(list)
-        for row in split(connection, _rows(connection, _EPISODES, limits)):
+        for row in split(connection, fetch_rows(connection, EPISODES_OF_SETS, limits)):
             if row["quote_currency"] == currency:
                 self._episodes[row["snapshot_id"]].append(row)
 
@@ -173,13 +126,18 @@ class _Group:
         """Compare all sets with one of them."""
         from linkage.inference.comparison import compare
 
-        ids = [each for each in self._sets if self._episodes[each] or each == reference][:MAX_SETS]
+        with_episodes = [
+            snapshot_id
+            for snapshot_id in self._sets
+            if self._episodes[snapshot_id] or snapshot_id == reference
+        ]
+        ids = with_episodes[:MAX_SETS]
         if reference not in ids:
             return []
-        sets = {each: self._set(each, still_open) for each in ids}
-        compared = {each: self._compared(each, one) for each, one in sets.items()}
+        sets = {snapshot_id: self._set(snapshot_id, still_open) for snapshot_id in ids}
+        compared = {snapshot_id: self._compared(snapshot_id, record) for snapshot_id, record in sets.items()}
         verdicts = compare(list(sets.values()), reference=str(reference), tried=tried)
-        return [self._row(each, compared) for each in verdicts]
+        return [self._row(verdict, compared) for verdict in verdicts]
 
     def _set(self, snapshot_id: UUID, still_open: Sequence[Row]) -> ParameterSet:
         from linkage.inference.records import ParameterSet
@@ -198,11 +156,11 @@ class _Group:
             market_return=self._market(snapshot_id, spells),
         )
 
-    def _compared(self, snapshot_id: UUID, one: ParameterSet) -> ComparedSet:
+    def _compared(self, snapshot_id: UUID, record: ParameterSet) -> ComparedSet:
         from linkage.inference.summary import summarise
 
         described = self._sets[snapshot_id]
-        rows = summarise(one.episodes, by=("snapshot",), at=self._at, open_positions=one.open_positions)
+        rows = summarise(record.episodes, by=("snapshot",), at=self._at, open_positions=record.open_positions)
         # An arm's snapshot has one row: all its episodes are of one mode and currency.
         return ComparedSet(
             snapshot_id=snapshot_id,
@@ -212,31 +170,31 @@ class _Group:
             record=performance_row(
                 rows[0] if rows else None, currency=self._currency, name=described["label"]
             ),
-            market_return=number(one.market_return),
+            market_return=number(record.market_return),
         )
 
-    def _row(self, each: Comparison, compared: Mapping[UUID, ComparedSet]) -> ComparisonRow:
-        one, reference = UUID(each.key), UUID(each.reference)
-        after, before = (self._sets[key]["parameters"] for key in (one, reference))
+    def _row(self, comparison: Comparison, compared: Mapping[UUID, ComparedSet]) -> ComparisonRow:
+        snapshot_id, reference = UUID(comparison.key), UUID(comparison.reference)
+        after, before = (self._sets[key]["parameters"] for key in (snapshot_id, reference))
         described = after is not None and before is not None
         return ComparisonRow(
             currency=self._currency,
-            one=compared[one],
+            one=compared[snapshot_id],
             reference=compared[reference],
-            basis=each.basis,
-            verdict=each.verdict,
-            verdict_text=each.verdict_text,
-            reason=each.reason,
-            n=each.n,
-            n_reference=each.n_reference,
-            n_eff=number(each.n_eff) or Decimal(0),
-            n_eff_reference=number(each.n_eff_reference) or Decimal(0),
-            difference=number(each.difference),
-            interval=interval(each.interval),
-            shrunken=number(each.shrunken.mean) if each.shrunken else None,
-            shrunken_interval=interval(each.shrunken.interval) if each.shrunken else None,
-            p_value=number(each.p_value),
-            more_needed=each.more_needed,
+            basis=comparison.basis,
+            verdict=comparison.verdict,
+            verdict_text=comparison.verdict_text,
+            reason=comparison.reason,
+            n=comparison.n,
+            n_reference=comparison.n_reference,
+            n_eff=number(comparison.n_eff) or Decimal(0),
+            n_eff_reference=number(comparison.n_eff_reference) or Decimal(0),
+            difference=number(comparison.difference),
+            interval=interval(comparison.interval),
+            shrunken=number(comparison.shrunken.mean) if comparison.shrunken else None,
+            shrunken_interval=interval(comparison.shrunken.interval) if comparison.shrunken else None,
+            p_value=number(comparison.p_value),
+            more_needed=comparison.more_needed,
             changes=[change.words for change in changes_between(before, after)] if described else [],
         )
 
@@ -256,14 +214,12 @@ class _Group:
         ]
         if not (symbols and asked):
             return None
-        prices = _rows(self._connection, _MARKET, {"spells": json.dumps(asked), "symbols": symbols})
+        prices = fetch_rows(
+            self._connection, MARKET_PRICES, {"spells": json.dumps(asked), "symbols": symbols}
+        )
         returns: dict[int, list[float]] = defaultdict(list)
         for row in prices:
             returns[row["number"]].append(float(row["last"] / row["first"]))
         if not returns:
             return None
-        return prod(sum(each) / len(each) for each in returns.values()) - 1
-
-
-def _rows(connection: Connection, query: LiteralString, parameters: Mapping[str, Any]) -> list[Row]:
-    return connection.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
+        return prod(sum(of_spell) / len(of_spell) for of_spell in returns.values()) - 1

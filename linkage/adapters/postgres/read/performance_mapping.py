@@ -108,12 +108,18 @@ def performance_table(
             for row in rows[:limit]
         ],
         folded=[
-            FoldedRow(currency=each.currency, rows=each.rows, n=each.n, net_pnl=each.net_pnl,
-                      n_open=each.n_open, open_pnl=each.open_pnl)
-            for each in folded
+            FoldedRow(
+                currency=row.currency,
+                rows=row.rows,
+                n=row.n,
+                net_pnl=row.net_pnl,
+                n_open=row.n_open,
+                open_pnl=row.open_pnl,
+            )
+            for row in folded
         ],
         rows_total=len(rows),
-    )  # fmt: skip
+    )
 
 
 def curve_points(points: Sequence[Point], *, start: datetime) -> list[CurvePoint]:
@@ -142,11 +148,11 @@ def fall(drawdown: Drawdown) -> MaxDrawdown:
     return MaxDrawdown(amount=drawdown.amount, share=drawdown.share)
 
 
-def interval(found: Interval | None) -> Range | None:
+def interval(limits: Interval | None) -> Range | None:
     """Return an interval; None if it has no ends."""
-    if found is None or not (isfinite(found.low) and isfinite(found.high)):
+    if limits is None or not (isfinite(limits.low) and isfinite(limits.high)):
         return None
-    return Range(low=_rounded(found.low), high=_rounded(found.high))
+    return Range(low=_rounded(limits.low), high=_rounded(limits.high))
 
 
 def number(value: float | None) -> Decimal | None:

@@ -67,7 +67,7 @@ class PostgresQueries:
         try:
             connection = connect(self._settings)
         except errors.OperationalError as error:
-            raise LedgerUnavailableError(f"PostgreSQL is away: {type(error).__name__}") from error
+            raise LedgerUnavailableError(f"PostgreSQL is unavailable: {type(error).__name__}") from error
         with closing(connection):
             try:
                 connection.execute("BEGIN READ ONLY")

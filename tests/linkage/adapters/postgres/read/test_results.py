@@ -311,7 +311,6 @@ def test_more_episodes_than_a_report_can_hold_are_refused_and_never_cut(
     ledger: LedgerDatabase, reader: PostgresLedgerReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "MAX_EPISODES", 3)
-    monkeypatch.setattr(results, "_LIMITS", {**results._LIMITS, "limit": 4})
     with pytest.raises(InvalidInputError, match="more than 3 episodes"):
         reader.report(ALL)
 
