@@ -13,7 +13,7 @@ WITH in_window AS MATERIALIZED (
          (array_agg(order_id ORDER BY order_time DESC, order_id))[1] AS example
   FROM in_window LEFT JOIN trade_strategy_link link USING (order_id)
   GROUP BY 1, 2, 3, 4
-), detailed AS NOT MATERIALIZED (
+), detailed AS MATERIALIZED (
   SELECT w.mode, w.disposition, w.reason, w.bot_id, details.*
   FROM in_window w JOIN order_details details USING (order_id)
   WHERE w.mode <> 'test'
