@@ -3,31 +3,19 @@
 WITH asked AS MATERIALIZED (
   SELECT %(order_ids)s::text[] COLLATE "C" AS order_ids
 ), owned AS MATERIALIZED (
-  SELECT o.*, t.side, t.position_id, t.reduce_only,
-         coalesce(t.parent_order_id, before.parent_order_id, (
-           SELECT min(entry.order_id)
-           FROM trade_strategy_link link
-           JOIN strategy_signals s ON s.client_order_id = link.client_order_id AND s.bot_id = link.bot_id
-            AND s.meaning = link.meaning
-           JOIN trade_records entry ON entry.client_order_id = s.parent_client_order_id
-            AND entry.venue = t.venue AND entry.account = t.account
-           WHERE link.order_id = t.order_id AND link.method <> 'parent'
-         )) AS parent_order_id
+  SELECT o.*, t.side, t.position_id, t.reduce_only, parents.parent_order_id
   FROM lot_orders o
   JOIN trade_records t USING (order_id)
-  LEFT JOIN trade_records before ON before.order_id = t.replaces_order_id
+  JOIN order_parents parents USING (order_id)
   WHERE o.order_id = ANY ((SELECT order_ids FROM asked)::text[])
 ), counting AS (
   SELECT order_id, fill_id, kind, refers_to, price, quantity, quantity_unit, fee, fee_currency, executed_at
   FROM counted_fills
   WHERE order_id = ANY ((SELECT order_ids FROM asked)::text[]) AND kind <> 'CUMULATIVE'
-  UNION ALL (
-    SELECT DISTINCT ON (order_id) order_id, fill_id, kind, refers_to, average_price, cumulative_quantity,
-           quantity_unit, total_fees, fee_currency, executed_at
-    FROM counted_fills WHERE order_id = ANY ((SELECT order_ids FROM asked)::text[]) AND kind = 'CUMULATIVE'
-    ORDER BY order_id, cumulative_quantity DESC, executed_at DESC, total_fees DESC NULLS LAST,
-             average_price DESC NULLS LAST, status NULLS LAST, economics
-  )
+  UNION ALL
+  SELECT order_id, fill_id, kind, refers_to, average_price, cumulative_quantity, quantity_unit, total_fees,
+         fee_currency, executed_at
+  FROM counting_cumulative WHERE order_id = ANY ((SELECT order_ids FROM asked)::text[])
 )
 SELECT o.book, o.owner, o.venue, o.account, o.symbol, o.position_side, o.quantity_unit AS book_unit,
        o.base_currency, o.quote_currency, o.order_id, o.side, o.position_id, o.reduce_only, o.parent_order_id,
