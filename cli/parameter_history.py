@@ -35,7 +35,7 @@ def read_activations(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
             row["changes"] = ["the first one"]
         else:
             changes = changes_between(decoded(before), decoded(after))
-            row["changes"] = [change.words for change in changes]
+            row["changes"] = [change.text for change in changes]
     return rows
 
 

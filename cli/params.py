@@ -136,7 +136,7 @@ def diff(
         )
         return
     for change in changes:
-        typer.echo(change.words)
+        typer.echo(change.text)
     if not changes:
         say("They are the same.")
 

@@ -87,7 +87,7 @@ def changes_of_arms(stage: Stage, wanted: Sequence[Arm]) -> list[str]:
         if old.label != new.label:
             changes.append(f"{prefix}label {old.label or 'none'} → {new.label or 'none'}")
         changed = changes_between(content_of(stage, old), content_of(stage, new))
-        changes += [prefix + change.words for change in changed]
+        changes += [prefix + change.text for change in changed]
     return changes
 
 

@@ -86,7 +86,7 @@ class LocalCloud:
             options: what the stage runs on.
             source: root of the checkout that is deployed.
             port: of the API and the mailbox; default a free one.
-            progress: is told of each step, in a few words.
+            progress: is called with each step, in a few words.
             deploy: False starts an empty cloud.
 
         Raises:
@@ -133,7 +133,7 @@ class LocalCloud:
             assembly=self.run_folder / "cdk.out",
             log_file=self.directory / LOG_FOLDER / "deploy.log",
             source=source,
-            watcher=self._tell_group,
+            watcher=self._report_group,
         )
         seconds = deployment.run()
         self.state = replace(self.state, api_url=self._deployed_api_url(), deploy_seconds=round(seconds, 1))
@@ -150,7 +150,7 @@ class LocalCloud:
     def detach(self) -> None:
         """Leave it running when this process ends; ``linkage local down`` ends it."""
         if self._supervisor is not None:
-            self._tell("detach")
+            self._send_line("detach")
             supervisor, self._supervisor = self._supervisor, None
             _close_pipes(supervisor)
             supervisor.returncode = 0  # it is nobody's child any more: no warning that it still runs
@@ -194,10 +194,10 @@ class LocalCloud:
                 raise LocalCloudError(f"{self.state.api_url}/health did not answer; see: linkage local logs")
             time.sleep(0.1)
 
-    def _tell_group(self, group: int, running: bool) -> None:
-        self._tell(f"{'group' if running else 'ungroup'} {group}")
+    def _report_group(self, group: int, running: bool) -> None:
+        self._send_line(f"{'group' if running else 'ungroup'} {group}")
 
-    def _tell(self, line: str) -> None:
+    def _send_line(self, line: str) -> None:
         if self._supervisor is not None and self._supervisor.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._supervisor.stdin.write(f"{line}\n".encode())
@@ -242,7 +242,7 @@ def stop(directory: Path) -> bool:
         wait_until_gone(state.supervisor_pid, timeout_seconds=TIDY_SECONDS)
     if "ministack" in command_line(state.emulator_pid):
         signal_group(state.emulator_pid, signal.SIGKILL)
-    state.forget()
+    state.remove()
     remove_server(directory / RUN_FOLDER / POSTGRES_FOLDER)
     shutil.rmtree(directory / RUN_FOLDER, ignore_errors=True)
     return True

@@ -138,7 +138,7 @@ class Deployment:
         assembly: folder for what is synthesised.
         log_file: what the CLI says.
         source: root of the checkout that is deployed; another one deploys another version.
-        watcher: is told of process groups, so that somebody can end them.
+        watcher: is called with process groups, so that somebody can end them.
     """
 
     def __init__(
@@ -217,13 +217,13 @@ class Deployment:
 
     def _finish(self, process: subprocess.Popen[bytes], what: str) -> None:
         if process.wait() != 0:
-            raise DeploymentError(f"{what} failed: {_last_words(self.log_file)}", self.log_file)
+            raise DeploymentError(f"{what} failed: {_last_lines(self.log_file)}", self.log_file)
 
 
-def _last_words(log_file: Path) -> str:
+def _last_lines(log_file: Path) -> str:
     lines = [line.strip() for line in log_file.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if "rror" in line or "FAILED" in line or "❌" in line]
-    return " | ".join((telling or lines)[-3:])[-900:]
+    errors = [line for line in lines if "rror" in line or "FAILED" in line or "❌" in line]
+    return " | ".join((errors or lines)[-3:])[-900:]
 
 
 def _node_folder() -> Path:

@@ -79,8 +79,8 @@ class Mail:
     def save(self, folder: Path) -> list[Path]:
         """Write ``.eml``, ``.html`` and ``.txt`` files, named by time and subject, and return them."""
         folder.mkdir(parents=True, exist_ok=True)
-        words = re.sub(r"[^a-z0-9]+", "-", self.subject.lower()).strip("-")[:40].rstrip("-")
-        start = f"{self.sent_at:%Y%m%dT%H%M%SZ}-{words or 'mail'}-{self.message_id[:8]}"
+        slug = re.sub(r"[^a-z0-9]+", "-", self.subject.lower()).strip("-")[:40].rstrip("-")
+        start = f"{self.sent_at:%Y%m%dT%H%M%SZ}-{slug or 'mail'}-{self.message_id[:8]}"
         files = [
             (folder / f"{start}.eml", self.as_message().as_bytes()),
             (folder / f"{start}.html", self.html.encode()),

@@ -43,8 +43,8 @@ def setup_lacks() -> str:
 
 def local_cloud_lacks(directory: Path) -> str:
     """Check what a local cloud in a directory needs."""
-    room = directory_lacks(directory, LOCAL_BYTES)
-    return database_lacks() or room or ports_lack() or root_lacks(directory)
+    directory_lack = directory_lacks(directory, LOCAL_BYTES)
+    return database_lacks() or directory_lack or ports_lack() or root_lacks(directory)
 
 
 def database_lacks() -> str:

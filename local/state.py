@@ -70,7 +70,7 @@ class LocalState:
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
-    def forget(self) -> None:
+    def remove(self) -> None:
         """Remove the file: nothing is running any more."""
         (Path(self.directory) / FILE_NAME).unlink(missing_ok=True)
 

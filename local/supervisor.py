@@ -122,7 +122,7 @@ class Supervisor:
             _kill(pid)
         current = LocalState.load(self.directory)
         if current is not None and current.supervisor_pid == os.getpid():
-            current.forget()
+            current.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _obey(self, line: str) -> bool:

@@ -20,13 +20,13 @@ class Change:
     Attributes:
         path: of the field, dotted, as in a document: ``weights.rsi``.
         before, after: canonical values; None as well where that side has no such field.
-        words: for people, e.g. ``weights.rsi 2.5 → 3``.
+        text: for people, e.g. ``weights.rsi 2.5 → 3``.
     """
 
     path: str
     before: object
     after: object
-    words: str
+    text: str
 
 
 def changes_between(before: Mapping[str, object], after: Mapping[str, object]) -> list[Change]:
@@ -46,13 +46,13 @@ def changes_between(before: Mapping[str, object], after: Mapping[str, object]) -
                     path,
                     None if left is _GONE else left,
                     None if right is _GONE else right,
-                    _words(path, left, right),
+                    _text(path, left, right),
                 )
             )
     return found
 
 
-def _words(path: str, before: object, after: object) -> str:
+def _text(path: str, before: object, after: object) -> str:
     if path == CODE_VERSION:
         return f"the strategy's code {_spelt(before)} → {_spelt(after)}"
     if before is _GONE:

@@ -39,15 +39,15 @@ def parse_universe(setting: str) -> Universe:
     Raises:
         ConfigurationError: it names none; says why.
     """
-    words = setting.split()
-    if not any(word.startswith(("quote:", "top:")) for word in words):
+    parts = setting.split()
+    if not any(part.startswith(("quote:", "top:")) for part in parts):
         symbols = sorted({part.strip() for part in setting.split(",") if part.strip() not in ("", "*")})
         return Universe(tuple(symbols))
     found: dict[str, str] = {}
-    for word in words:
-        name, _, value = word.partition(":")
+    for part in parts:
+        name, _, value = part.partition(":")
         if name not in ("quote", "top") or name in found:
-            raise _wrong(setting, f"{word!r} is neither quote:CURRENCY nor top:NUMBER, or comes twice")
+            raise _wrong(setting, f"{part!r} is neither quote:CURRENCY nor top:NUMBER, or comes twice")
         found[name] = value
     quote, top = found.get("quote"), found.get("top")
     if quote is not None and not _CURRENCY.fullmatch(quote):

@@ -57,8 +57,8 @@ def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
 def test_forgetting_twice_is_harmless(tmp_path: Path) -> None:
     state = a_state(tmp_path)
     state.save()
-    state.forget()
-    state.forget()
+    state.remove()
+    state.remove()
     assert LocalState.load(tmp_path) is None
 
 

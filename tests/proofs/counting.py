@@ -1,4 +1,4 @@
-"""How a proof tells what it counted: a line of JSON for ``make prove``, when that runs it."""
+"""How a proof reports what it counted: a line of JSON for ``make prove``, when that runs it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 VARIABLE = "LINKAGE_PROOF_COUNTS"
 
 
-def told(promise: str, **counts: int) -> None:
-    """Tell how much of what a promise was tried on.
+def tally(promise: str, **counts: int) -> None:
+    """Report how much of what a promise was tried on.
 
     Args:
         promise: as ``tests.proofs.prove`` calls it.
-        counts: they are added to what other tests told of the same promise.
+        counts: they are added to what other tests report of the same promise.
     """
     if path := os.environ.get(VARIABLE):
         with Path(path).open("a") as lines:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
@@ -465,7 +465,7 @@ def main(arguments: list[str]) -> int:
     idle = sorted({f"{number:02}" for number in range(1, 31)} - noticing)
     print(f"{len(results) - len(missed)} of {len(results)} bugs caught", end="")
     print(f"; {30 - len(idle)} of 30 scenarios caught one" + (f", not {' '.join(idle)}" if idle else ""))
-    told("bugs", bugs=len(results), caught=len(results) - len(missed), scenarios=30 - len(idle))
+    tally("bugs", bugs=len(results), caught=len(results) - len(missed), scenarios=30 - len(idle))
     return 1 if missed or (idle and not names) else 0
 
 

@@ -3,7 +3,7 @@
 ``python -m tests.proofs.prove [NAME…]`` runs two proofs at a time and exits with 1 when one fails.
 
 To add a proof: write a test that has a small size of its own and reads the full one from the environment, let
-it call ``tests.proofs.counting.told(NAME, things=…)`` at its end, and add a row to ``PROOFS`` under that
+it call ``tests.proofs.counting.tally(NAME, things=…)`` at its end, and add a row to ``PROOFS`` under that
 name. What several tests tell of one name is added up, and printed behind the promise.
 """
 

@@ -21,7 +21,7 @@ from linkage.adapters.postgres.connection import Connection, connect
 from linkage.adapters.postgres.read.verify import verify
 from linkage.contracts.signals import BotRecord, StoredSignal
 from linkage.runtime.settings import DatabaseSettings
-from tests.proofs.counting import told as counted
+from tests.proofs.counting import tally as counted
 from tests.support.events import NOW, SNAPSHOT_A, SNAPSHOT_B, fill, native_id, order, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger, a_bot
 from tests.support.seeds import seed

@@ -63,7 +63,7 @@ from tests.functions.report.documents import calm_document
 from tests.functions.report.fakes import FakeReader
 from tests.functions.sighook.fakes import FakeStates
 from tests.linkage.adapters.markets.test_markets import HEADER, NOON, line
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, create_signals_table, moto_account
 from tests.support.events import NOW
@@ -716,7 +716,7 @@ every_fault = pytest.mark.parametrize("fault", FAULTS)
 
 def test_every_call_of_aws_has_a_row_and_every_row_a_call() -> None:
     assert call_sites() == {site for site, _ in ROWS} | WITHOUT_A_CALL
-    told("call sites", call_sites=len({site for site, _ in ROWS}), kinds_of_faults=len(FAULTS))
+    tally("call sites", call_sites=len({site for site, _ in ROWS}), kinds_of_faults=len(FAULTS))
 
 
 @every_fault
@@ -728,7 +728,7 @@ def test_a_fault_that_passes_is_mended_by_one_retry_unless_the_call_may_not_be_r
     with an_account(row) as (account, case):
         wire = account.wire
         wire.fault, wire.times = fault, 1
-        told("call sites", faults_that_pass=1)
+        tally("call sites", faults_that_pass=1)
         if fault == "denied" or row.attempts == 1:
             with pytest.raises(row.error):
                 case.call()
@@ -767,4 +767,4 @@ def test_a_fault_that_lasts_is_told_and_a_later_call_mends_it(row: Row, fault: s
         else:
             case.call()
         assert once(case.effect()) == (before if fault in row.lost else effect)
-    told("call sites", faults_that_last=1)
+    tally("call sites", faults_that_last=1)

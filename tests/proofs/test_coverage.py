@@ -16,7 +16,7 @@ from linkage.inference.clusters import clusters, effective_number
 from linkage.inference.intervals import mean_interval
 from linkage.inference.rules import Rules
 from linkage.inference.summary import summarise
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.proofs.simulated_sets import SHAPES, Floats, results
 
 ROWS = int(os.environ.get("LINKAGE_PROOF_ROWS", "25"))
@@ -60,7 +60,9 @@ def test_nominal_95_per_cent_cover_at_least_90_wherever_a_row_is_shown(shape: st
             shown[size] += 1
             held["mean"][size] += row.per_unit is not None and 0.0 in row.per_unit
             held["win rate"][size] += row.win_rate is not None and WIN_RATES[shape] in row.win_rate
-    told("coverage", intervals_shown=2 * shown.total(), held_the_truth=sum(map(Counter.total, held.values())))
+    tally(
+        "coverage", intervals_shown=2 * shown.total(), held_the_truth=sum(map(Counter.total, held.values()))
+    )
     for name, counts in held.items():
         by_size = {size: round(counts[size] / shown[size], 3) for size in SIZES if shown[size]}
         print(f"{shape}, {name}: {counts.total()} of {shown.total()} shown rows; by size {by_size}")

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import World
 from tests.support.crashes import POINTS, Crashes
@@ -174,7 +174,7 @@ def test_reordered_doubled_and_interrupted_deliveries_end_in_what_was_written_do
     assert mapping.deliveries >= DELIVERIES
     assert mapping.duplicates > 0.25 * sent
     assert set(crashes.happened) == set(POINTS), Counter(crashes.happened)
-    told(
+    tally(
         "deliveries",
         deliveries=mapping.deliveries,
         duplicates=mapping.duplicates,

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import World
 from tests.support.crashes import POINTS, Crashes
@@ -284,4 +284,4 @@ def test_random_histories_end_as_the_oracle_says(
     )
     assert Histories.counts["histories"] >= EXAMPLES
     assert min(Histories.counts.values()) > 0
-    told("random histories", **Histories.counts)
+    tally("random histories", **Histories.counts)

@@ -20,7 +20,7 @@ from functions.recorder import dependencies
 from linkage.adapters.postgres import connection as postgres
 from linkage.adapters.postgres.connection import LedgerConnection
 from linkage.adapters.postgres.ledger import PostgresLedger
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.world import World
 from tests.support.concurrency import running, wait_until_blocked
@@ -163,7 +163,7 @@ def test_an_invocation_that_is_overtaken_while_it_is_frozen_has_no_second_effect
     assert world.count("fills") == 4
     assert world.count("trade_strategy_link_history") == 0
     assert world.derived() == known["later"]
-    told("invocations", frozen=1)
+    tally("invocations", frozen=1)
 
 
 @pytest.mark.parametrize("point", INSIDE)
@@ -180,7 +180,7 @@ def test_an_invocation_that_sleeps_too_long_inside_its_transaction_fails_late_an
     assert recorders.deliver(BATCH) == []
     assert recorders.deliver(LATER) == []
     assert recorders.world.derived() == known["later"]
-    told("invocations", frozen=1)
+    tally("invocations", frozen=1)
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def test_a_killed_session_costs_one_reconnect_inside_the_same_invocation(
     assert recorders.deliver(BATCH) == []
     assert recorders.connects == connects + 1
     assert recorders.world.derived() == known["batch"]
-    told("invocations", killed=1)
+    tally("invocations", killed=1)
 
 
 @pytest.mark.parametrize("point", ["before record", "inside record", "between", "inside resolve"])
@@ -249,7 +249,7 @@ def test_a_server_that_is_restarted_in_mid_batch_costs_one_reconnect(
     assert failed == []
     assert recorders.connects == connects + 1
     assert set(world.links()) == {PARENT, CHILD}
-    told("invocations", restarted=1)
+    tally("invocations", restarted=1)
 
 
 @pytest.mark.parametrize("point", ["before record", "inside record", "between", "inside resolve"])
@@ -279,7 +279,7 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline_and_the_batch_comes_aga
     assert DEADLINE * 0.9 <= took < DEADLINE + 2
     assert recorders.deliver(BATCH) == []
     assert set(world.links()) == {PARENT, CHILD}
-    told("invocations", hung=1)
+    tally("invocations", hung=1)
 
 
 def test_orders_that_somebody_else_keeps_locked_are_given_up_at_the_deadline(recorders: Recorders) -> None:
@@ -292,7 +292,7 @@ def test_orders_that_somebody_else_keeps_locked_are_given_up_at_the_deadline(rec
         other.rollback()
     assert recorders.deliver(BATCH) == []
     assert set(world.links()) == {PARENT, CHILD}
-    told("invocations", locked=1)
+    tally("invocations", locked=1)
 
 
 def terminate(world: World, connection: LedgerConnection) -> bool:

@@ -11,14 +11,14 @@ from tests.proofs import prove
 from tests.proofs.prove import PROOFS, ROOT, Proof, line, main, tried
 
 TEST = """
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 
 def test_one():
-    told("small", tries=1_000, places=1)
-    told("another", tries=5)
+    tally("small", tries=1_000, places=1)
+    tally("another", tries=5)
 
 def test_two():
-    told("small", tries=234)
+    tally("small", tries=234)
     assert {holds}
 """
 

@@ -14,7 +14,7 @@ import pytest
 from linkage.contracts.events import EVENT, fact_text
 from linkage.domain.facts import FactBatch
 from local.postgres import PostgresServer
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.strategies.matrix.conftest import REAL_CANDLES
 from tests.support.events import signal
 from tests.support.ledger import LedgerDatabase, ToldLedger
@@ -65,7 +65,13 @@ def test_shuffled_doubled_and_cut_into_random_batches_real_trades_end_as_they_do
     orders = {event["order_id"] for event in events}
     keyed = {event["order_id"] for event in events if "client_order_id" in event}
     assert (len(in_order["trade_records"]), len(in_order["trade_strategy_link"])) == (len(orders), len(keyed))
-    told("trades", trades=TRADES, orders=len(orders), links=len(keyed), facts_told=len(facts) + len(shuffled))
+    tally(
+        "trades",
+        trades=TRADES,
+        orders=len(orders),
+        links=len(keyed),
+        facts_recorded=len(facts) + len(shuffled),
+    )
 
 
 def signals(events: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:

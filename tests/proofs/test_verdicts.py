@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from linkage.inference.comparison import compare_records
 from linkage.inference.rules import Rules
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.proofs.simulated_sets import (
     Ledger,
     better_arm,
@@ -38,7 +38,7 @@ def test_of_twenty_worthless_sets_none_is_better_in_nineteen_ledgers_of_twenty()
     ]
     upper = binomtest(len(claims), LEDGERS).proportion_ci(0.9, method="exact").high
     print(f"{len(claims)} of {LEDGERS} ledgers claim 'better', upper 95 % bound {upper:.4f}")
-    told("verdicts", worthless_ledgers=LEDGERS, false_claims=len(claims))
+    tally("verdicts", worthless_ledgers=LEDGERS, false_claims=len(claims))
     assert len(claims) <= 0.05 * LEDGERS, claims
     assert upper < 0.062 or LEDGERS < 500, claims
 
@@ -63,7 +63,7 @@ def test_an_arm_that_is_better_by_one_per_cent_is_found() -> None:
     claims = [first_claim(better_arm(seed), RULES) for seed in range(max(12, LEDGERS // 10))]
     found = sorted(claim[1].n for claim in claims if claim is not None)
     print(f"{len(found)} of {len(claims)} found, after {median(found):.0f} episodes of the arm (median)")
-    told("verdicts", better_arms=len(claims), found=len(found))
+    tally("verdicts", better_arms=len(claims), found=len(found))
     assert len(found) >= 0.95 * len(claims)
     assert 100 <= median(found) <= 1000
     for seed in range(3):

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from local.postgres import PostgresServer
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.scenarios.world import Expiry, World
 from tests.support.dynamodb import moto_account
 from tests.support.ledger import LedgerDatabase
@@ -43,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def expiry(request: pytest.FixtureRequest) -> Expiry:
     """When DynamoDB deletes what has expired."""
     policy: Expiry = getattr(request, "param", "present")
-    told("scenarios", **{f"tests_with_expired_items_{'deleted ' if policy != 'present' else ''}{policy}": 1})
+    tally("scenarios", **{f"tests_with_expired_items_{'deleted ' if policy != 'present' else ''}{policy}": 1})
     return policy
 
 

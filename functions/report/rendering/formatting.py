@@ -50,7 +50,7 @@ _UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 
 
 def mode_name(mode: str) -> str:
-    """Return what to call a mode; orders that are no registered bot's have none."""
+    """Return what to call a mode; other orders on the account have none."""
     return OTHER_ORDERS if mode == "unknown" else mode
 
 

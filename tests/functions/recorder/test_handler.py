@@ -28,7 +28,7 @@ from linkage.domain.facts import (
 )
 from linkage.domain.ids import OrderId
 from linkage.runtime.dependencies import reset
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.support.clock import FrozenClock
 from tests.support.counts import counted
 from tests.support.events import NOW, SNAPSHOT_A, fill, native_id, our_key, signal, sqs_event
@@ -167,7 +167,7 @@ def test_the_failures_reported_are_exactly_those_that_failed_for_all_outcomes_of
         assert failed == {f"message-{number}" for number in range(size) if outcome[number]}
         recorded = {json.loads(text)["order_id"] for facts in ledger.recorded for text in facts.fills}
         assert recorded == {order_id for order_id, fails in zip(orders, outcome, strict=True) if not fails}
-    told("batch outcomes", outcomes=2**size)
+    tally("batch outcomes", outcomes=2**size)
 
 
 def test_a_stream_record_that_brings_out_a_defect_is_quarantined(

@@ -8,7 +8,7 @@ from linkage.domain.changes import changes_between
 
 
 def words(before: dict[str, object], after: dict[str, object]) -> list[str]:
-    return [change.words for change in changes_between(before, after)]
+    return [change.text for change in changes_between(before, after)]
 
 
 def test_changes_are_told_by_path_with_the_code_last() -> None:

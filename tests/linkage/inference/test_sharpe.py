@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from linkage.inference.sharpe import has_enough_data, probabilistic_sharpe
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 
 SAMPLES = int(os.environ.get("LINKAGE_PROOF_SAMPLES", "4000"))
 
@@ -31,7 +31,7 @@ def test_at_a_true_ratio_of_one_and_thirty_results_it_is_within_two_points_of_no
     assert not np.isnan(found).any()
     wrong = float((found > 0.95).mean())
     print(f"above 0.95 in {wrong:.3f} of {SAMPLES} samples; nominal 0.05")
-    told("coverage", sharpe_ratios=SAMPLES)
+    tally("coverage", sharpe_ratios=SAMPLES)
     assert wrong == pytest.approx(0.05, abs=0.02)
 
 

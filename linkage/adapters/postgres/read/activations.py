@@ -21,6 +21,6 @@ def changes(connection: Connection, window: Window) -> list[Change]:
     for row in rows:
         after, before = row.pop("parameters"), row.pop("before_parameters")
         described = after is not None and before is not None
-        differences = [change.words for change in changes_between(before, after)] if described else None
+        differences = [change.text for change in changes_between(before, after)] if described else None
         changed.append(Change.model_validate({**row, "changes": differences}))
     return changed

@@ -195,7 +195,7 @@ class _Group:
             shrunken_interval=interval(comparison.shrunken.interval) if comparison.shrunken else None,
             p_value=number(comparison.p_value),
             more_needed=comparison.more_needed,
-            changes=[change.words for change in changes_between(before, after)] if described else [],
+            changes=[change.text for change in changes_between(before, after)] if described else [],
         )
 
     def _market(self, snapshot_id: UUID, spells: Sequence[Window]) -> float | None:

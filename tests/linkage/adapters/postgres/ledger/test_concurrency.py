@@ -40,7 +40,7 @@ def two(ledger_database: LedgerDatabase) -> Iterator[tuple[ToldLedger, ToldLedge
 @pytest.fixture(autouse=True)
 def _counted() -> Iterator[None]:
     yield
-    counting.told("races", races=1)
+    counting.tally("races", races=1)
 
 
 @contextmanager

@@ -208,8 +208,8 @@ def test_every_order_of_telling_ends_in_one_state(
     assert filled == FILLED[history.__name__]
     with connect(DatabaseSettings(**told.database.settings("reader"))) as connection:
         assert [check for check in verify(connection) if not check.holds] == []
-    counting.told(
-        "permutations", histories=1, orders_of_telling=len(orders), facts_told=len(orders) * told_each
+    counting.tally(
+        "permutations", histories=1, arrival_orders=len(orders), facts_recorded=len(orders) * told_each
     )
 
 
