@@ -17,7 +17,7 @@ from typing import Any
 from functions.webhook import dependencies, service
 from functions.webhook.problems import FORWARD_PROBLEMS, HttpError, forward_problem, problem_of, problem_reply
 from linkage import __version__
-from linkage.domain.errors import LinkageError
+from linkage.domain.errors import LinkageError, NotAllowedError
 from linkage.domain.strict_json import parse_json
 from linkage.runtime.observability import emit_counts
 from linkage.sources.registry import FILL_SOURCES
@@ -131,6 +131,13 @@ def _health(request: Request) -> Reply:
     return _reply(200, {"status": "ok", "stage": stage, "version": __version__})
 
 
+def _own_signal(request: Request, sender: Sender, document: Any) -> Reply:
+    """Take a signal of our own strategies, whose route no other bot may use up."""
+    if not sender.first_party:
+        raise NotAllowedError("only linkage's own strategies post here", "path")
+    return _signal(request, sender, document)
+
+
 def _signal(request: Request, sender: Sender, document: Any) -> Reply:
     taken = service.take_signal(
         document, sender, dependencies.ports(), body=request.body, headers=request.headers
@@ -222,6 +229,7 @@ def _reply(status: int, document: Mapping[str, Any]) -> Reply:
 _ROUTES: Mapping[str, tuple[UseCase, int]] = {
     "/webhook": (_signal, SIGNAL_LIMIT),
     "/v1/signals": (_signal, SIGNAL_LIMIT),
+    "/v1/sighook/signals": (_own_signal, SIGNAL_LIMIT),
     "/v1/orders": (_orders, FILLS_LIMIT),
     "/v1/fills/{source}": (_fills, FILLS_LIMIT),
     "/v1/snapshots": (_snapshot, SIGNAL_LIMIT),

@@ -213,6 +213,11 @@ class Choices(_Model):
     """Which reports are mailed when, by name; false leaves one out."""
     report_timezone: str = "UTC"
     """IANA zone of the times in the mail."""
+    account_concurrency: Annotated[int, Field(ge=10)] = 10
+    """Lambda executions at a time that this stage can count on; a new account has ten for everything. The API
+    is throttled so that half of them are enough for it."""
+    request_ms: Annotated[int, Field(ge=1)] = 100
+    """How long one request to the API is assumed to take."""
     alarm_recipients: Addresses = ()
     """Who is mailed by alarms."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -252,10 +257,6 @@ class Stage(Choices):
     """How the recorder reads the fills queue."""
     alarms: Alarms = Alarms()
     """Thresholds."""
-    api_rate: int = 50
-    """Requests per second that the API lets through; services that never repeat an alert fit in."""
-    api_burst: int = 100
-    """Requests above that rate."""
     log_days: int = 14
     """Retention of every log group."""
     table_protected: bool = False

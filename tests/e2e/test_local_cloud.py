@@ -80,7 +80,7 @@ def post_signed(deployed: Deployed, body: Mapping[str, Any]) -> requests.Respons
         "webhook-signature": signature,
     }
     return requests.post(
-        f"{deployed.api_url}/v1/signals", data=raw.encode(), headers=headers, timeout=TIMEOUT_SECONDS
+        f"{deployed.api_url}/v1/sighook/signals", data=raw.encode(), headers=headers, timeout=TIMEOUT_SECONDS
     )
 
 

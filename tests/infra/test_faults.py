@@ -101,6 +101,40 @@ def api_without_throttle(assembly: Assembly) -> None:
     del assembly.one("AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"]
 
 
+def a_route_without_its_throttle(assembly: Assembly) -> None:
+    del assembly.one("AWS::ApiGatewayV2::Stage")["RouteSettings"]["POST /webhook"]
+
+
+def sighook_without_its_route(assembly: Assembly) -> None:
+    for route in assembly.all("AWS::ApiGatewayV2::Route"):
+        if "sighook" in route["RouteKey"]:
+            route["RouteKey"] = "POST /v1/other"
+
+
+def throttles_of_more_than_the_account(assembly: Assembly) -> None:
+    assembly.one("AWS::ApiGatewayV2::Stage")["RouteSettings"]["POST /v1/orders"]["ThrottlingRateLimit"] = 8
+
+
+def bursts_that_hold_the_account_for_long(assembly: Assembly) -> None:
+    assembly.one("AWS::ApiGatewayV2::Stage")["RouteSettings"]["GET /health"]["ThrottlingBurstLimit"] = 100
+
+
+def a_burst_smaller_than_a_run_of_sighook(assembly: Assembly) -> None:
+    settings = assembly.one("AWS::ApiGatewayV2::Stage")["RouteSettings"]
+    settings["POST /v1/sighook/signals"]["ThrottlingBurstLimit"] = 15
+
+
+def throttles_before_their_routes(assembly: Assembly) -> None:
+    for _, stage in assembly.named("AWS::ApiGatewayV2::Stage"):
+        del stage["DependsOn"]
+
+
+def sighook_before_its_route(assembly: Assembly) -> None:
+    for name, function in assembly.named("AWS::Lambda::Function"):
+        if name.startswith("RunStrategy"):
+            function["DependsOn"] = [other for other in function["DependsOn"] if "Api" not in other]
+
+
 def schedule_without_dead_letters(assembly: Assembly) -> None:
     del _schedule(assembly)["Target"]["DeadLetterConfig"]
 

@@ -36,6 +36,19 @@ def test_reports_go_to_the_sender_when_nobody_else_is_named() -> None:
     assert load_stage({"sender": "me@example.com"}.get).recipients == ("me@example.com",)
 
 
+@pytest.mark.parametrize(("concurrency", "request_ms"), [("10", "1"), ("250", "40"), ("1000", "3000")])
+def test_throttles_follow_the_accounts_limit_and_the_assumed_duration(
+    concurrency: str, request_ms: str
+) -> None:
+    from infra.cdk.constructs.signal_api import throttles
+
+    context = {"account_concurrency": concurrency, "request_ms": request_ms}
+    known = throttles(load_stage(context.get))
+    busy = sum(throttle.rate for throttle in known.values()) * int(request_ms) / 1000
+    assert 0.9 < busy / (int(concurrency) / 2) < 1
+    assert all(1 <= throttle.burst <= 5_000 for throttle in known.values())
+
+
 @pytest.mark.parametrize(
     ("context", "message"),
     [
@@ -50,6 +63,10 @@ def test_reports_go_to_the_sender_when_nobody_else_is_named() -> None:
         (
             {"max_suppressed_per_run": "-1"},
             "context max_suppressed_per_run: Input should be greater than or equal to 0 (given: '-1')",
+        ),
+        (
+            {"account_concurrency": "9"},
+            "context account_concurrency: Input should be greater than or equal to 10 (given: '9')",
         ),
         (
             {"log_level": "LOUD"},

@@ -103,6 +103,7 @@ class Receiver:
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     requests: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.requests)
@@ -116,6 +117,7 @@ def listening() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            receiver.paths.append(self.path)
             receiver.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
             status, answer = receiver.answers.pop(0) if receiver.answers else (200, b"{}")
             if status == 0:

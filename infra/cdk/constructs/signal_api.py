@@ -1,8 +1,10 @@
-"""The public HTTP API, with a throttle and an access log that names routes, never paths."""
+"""The public HTTP API, with a throttle for each route and an access log that names routes, never paths."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -14,17 +16,32 @@ from infra.cdk.constructs.function import LinkageFunction, retention_of
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.stages import Stage
 
-ROUTES = (
-    "POST /webhook",
-    "POST /v1/signals",
-    "POST /v1/orders",
-    "POST /v1/fills/{source}",
-    "POST /v1/snapshots",
-    "GET /health",
-)
-
-# What fits no route gets the function's own answer, a problem document. It shares the routes' throttle.
+# What fits no route gets the function's own answer, a problem document.
 ANY_OTHER = "$default"
+
+SHARES: Mapping[str, int] = {
+    # Our own strategies have a route that no other bot posts to, so a flood elsewhere leaves them theirs.
+    "POST /v1/sighook/signals": 30,
+    "POST /webhook": 20,
+    "POST /v1/signals": 16,
+    "POST /v1/orders": 10,
+    "POST /v1/fills/{source}": 10,
+    "POST /v1/snapshots": 4,
+    "GET /health": 2,
+    ANY_OTHER: 2,
+}
+"""Each route's percentage of the requests that half of the account's concurrency can serve.
+
+Anybody can call each of them: whether a credential holds, the function finds out. Together they stay under
+100, so that a flood of all routes at once leaves the other half to the functions behind the API.
+"""
+
+ROUTES = tuple(route_key for route_key in SHARES if route_key != ANY_OTHER)
+
+BURST_SECONDS = 5
+"""A route's burst, as seconds at its rate: alerts of many symbols come in the same second."""
+MAX_BURST = 5_000
+"""API Gateway's own limit for an account."""
 
 # $context.path is not among them: a path can hold a bot's token.
 ACCESS_LOG = {
@@ -40,16 +57,39 @@ ACCESS_LOG = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What API Gateway lets through on a route: requests per second, and how many at once above that."""
+
+    rate: float
+    burst: int
+
+    def settings(self) -> dict[str, object]:
+        """Return them as CloudFormation names them."""
+        return {"ThrottlingRateLimit": self.rate, "ThrottlingBurstLimit": self.burst}
+
+
+def throttles(stage: Stage) -> dict[str, Throttle]:
+    """Return each route's throttle, sized by the stage's ``account_concurrency`` and ``request_ms``."""
+    per_second = stage.account_concurrency / 2 / (stage.request_ms / 1000)
+    rates = {route_key: per_second * percent / 100 for route_key, percent in SHARES.items()}
+    return {
+        route_key: Throttle(rate, max(1, min(MAX_BURST, round(BURST_SECONDS * rate))))
+        for route_key, rate in rates.items()
+    }
+
+
 class SignalApi(Construct):
     """The HTTP API in front of the webhook.
 
     Attributes:
         url: base URL, without a trailing slash.
+        stage: its one stage; who depends on it finds every route there.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
-        self._stage = stage
+        self._throttles = throttles(stage)
         self.api = apigateway.CfnApi(
             self,
             "Api",
@@ -64,7 +104,8 @@ class SignalApi(Construct):
             retention=retention_of(stage.log_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        apigateway.CfnStage(
+        least = self._throttles[ANY_OTHER]
+        self.stage = apigateway.CfnStage(
             self,
             "Default",
             api_id=self.api.ref,
@@ -74,10 +115,15 @@ class SignalApi(Construct):
                 destination_arn=self.access_log.log_group_arn, format=json.dumps(ACCESS_LOG)
             ),
             default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=stage.api_rate,
-                throttling_burst_limit=stage.api_burst,
+                throttling_rate_limit=least.rate,
+                throttling_burst_limit=least.burst,
                 detailed_metrics_enabled=False,
             ),
+            route_settings={
+                route_key: throttle.settings()
+                for route_key, throttle in self._throttles.items()
+                if route_key != ANY_OTHER
+            },
         )
         if stage.local is not None:
             # The emulator serves an API by path; names under .localhost resolve nowhere.
@@ -115,6 +161,8 @@ class SignalApi(Construct):
                 "AwsSolutions-APIG4",
                 "The function checks a signature or a bot's token; an authoriser would see no body.",
             )
+            # API Gateway refuses settings of a route that is not there.
+            self.stage.node.add_dependency(route)
         lambda_.CfnPermission(
             self,
             "Permission",

@@ -193,6 +193,8 @@ class ServiceStack(Stack):
         sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         sighook.grant(["ssm:GetParameter"], [self.parameters.parameter_arn])
         functions.grant_candles(sighook)
+        # Its posts find their route, and the webhook that knows it, before it is updated.
+        sighook.function.node.add_dependency(self.api.stage)
         functions.schedule("Strategy", "run_strategy", stage.schedules.strategy, SCHEDULE_EVENT)
 
     def _broker(self) -> None:

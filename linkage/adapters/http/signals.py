@@ -51,7 +51,7 @@ class HttpSignalSink:
         pause: Callable[[float], None] = time.sleep,
         pool: urllib3.PoolManager | None = None,
     ) -> None:
-        self._url = f"{webhook_url.rstrip('/')}/v1/signals"
+        self._url = f"{webhook_url.rstrip('/')}/v1/sighook/signals"
         self._keys = keys
         self._clock = clock
         self._timeout = urllib3.Timeout(connect=min(2.0, timeout_seconds), total=timeout_seconds)

@@ -68,6 +68,15 @@ def test_a_removed_bots_token_does_not_hold(api: WebhookApi) -> None:
     assert api.post("/v1/signals", SIGNAL, token).status == 401
 
 
+def test_sighooks_own_route_takes_signatures_only(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.post("/v1/sighook/signals", SIGNAL, token).refusal == (403, "path")
+    assert api.post("/v1/sighook/signals", SIGNAL, "unknown").refusal == (401, "authorization")
+    assert len(api.store) == 0
+    assert api.post_signed("/v1/sighook/signals", OURS).document["outcome"] == "stored"
+    assert api.post_signed("/v1/signals", OURS).document["outcome"] == "repeated"
+
+
 def test_the_scheme_of_a_bearer_token_has_no_case(api: WebhookApi) -> None:
     token = api.bots.register(bot_id="grid")
     body = json.dumps(SIGNAL).encode()

@@ -7,9 +7,9 @@ fails.
 from __future__ import annotations
 
 from tests.infra.assembly import Assembly
-from tests.infra.assertions import data, functions, operations, permissions
+from tests.infra.assertions import api, data, functions, operations, permissions
 
-CHECKS = (*functions.CHECKS, *data.CHECKS, *permissions.CHECKS, *operations.CHECKS)
+CHECKS = (*functions.CHECKS, *api.CHECKS, *data.CHECKS, *permissions.CHECKS, *operations.CHECKS)
 
 
 def failures(assembly: Assembly) -> list[str]:

@@ -177,29 +177,6 @@ def schedules_stop_retrying_before_a_signal_is_stale(assembly: Assembly) -> None
     assert json.loads(strategy["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
-def the_api_is_throttled_and_its_log_has_no_path(assembly: Assembly) -> None:
-    stage = assembly.one("AWS::ApiGatewayV2::Stage")
-    settings = stage["DefaultRouteSettings"]
-    assert settings["ThrottlingRateLimit"] == assembly.stage.api_rate
-    assert settings["ThrottlingBurstLimit"] == assembly.stage.api_burst
-    assert not settings.get("DataTraceEnabled")
-    log = json.loads(stage["AccessLogSettings"]["Format"])
-    assert log["route_key"] == "$context.routeKey"
-    logged = " ".join(log.values())
-    for secret in ("path", "Path", "header", "Header", "body", "query", "authorizer"):
-        assert secret not in logged, secret
-    routes = {route["RouteKey"] for route in assembly.all("AWS::ApiGatewayV2::Route")}
-    assert routes == {
-        "POST /webhook",
-        "POST /v1/signals",
-        "POST /v1/orders",
-        "POST /v1/fills/{source}",
-        "POST /v1/snapshots",
-        "GET /health",
-        "$default",
-    }
-
-
 def the_schema_is_there_before_events_flow(assembly: Assembly) -> None:
     (name, trigger), *others = assembly.named("Custom::Trigger")
     assert not others
@@ -224,7 +201,6 @@ CHECKS: tuple[Callable[[Assembly], None], ...] = (
     every_function_logs_to_a_group_with_retention,
     a_scheduled_run_is_not_repeated_by_lambda,
     schedules_stop_retrying_before_a_signal_is_stale,
-    the_api_is_throttled_and_its_log_has_no_path,
     the_schema_is_there_before_events_flow,
     the_service_stack_prints_what_the_command_needs,
 )

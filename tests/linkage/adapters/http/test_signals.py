@@ -42,6 +42,11 @@ def test_the_reference_library_accepts_what_we_sign(receiver: Receiver) -> None:
     assert headers["webhook-id"] == our_key(1)
 
 
+def test_our_posts_have_a_route_of_their_own(receiver: Receiver) -> None:
+    _sink(receiver).post(BODY)
+    assert receiver.paths == ["/v1/sighook/signals"]
+
+
 def test_every_key_signs_so_that_a_receiver_may_lag(receiver: Receiver) -> None:
     _sink(receiver, FakeKeys((b"n" * 48, b"k" * 48))).post(BODY)
     ((headers, body),) = receiver.requests
