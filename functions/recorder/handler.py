@@ -15,7 +15,7 @@ from functions.recorder import archive, dependencies, maintenance, repair, servi
 from functions.recorder.archive import StreamRecord
 from functions.recorder.service import Message, Outcome
 from linkage.domain.canonical import iso_utc, parse_utc
-from linkage.domain.errors import LedgerUnavailableError
+from linkage.domain.errors import LedgerUnavailableError, SchemaMismatchError
 from linkage.runtime.observability import emit_counts
 
 Event = Mapping[str, Any]
@@ -79,9 +79,7 @@ def _serve(
     try:
         return use_case(batch), ()
     except LedgerUnavailableError as error:
-        dependencies.logger().warning(
-            "Ledger unavailable", extra={"deliveries": len(batch), "reason": str(error)}
-        )
+        _report_unavailable(error, len(batch))
         return Outcome(), batch
     except Exception as error:  # noqa: BLE001 - the handler's edge
         if len(batch) == 1:
@@ -113,6 +111,16 @@ def _report(outcome: Outcome, *, fills: bool = False, **gauges: float) -> None:
     if connection.deadlocks:
         counts["Deadlocks"], connection.deadlocks = connection.deadlocks, 0
     emit_counts(dependencies.metrics(), {**counts, **gauges})
+
+
+def _report_unavailable(error: LedgerUnavailableError, batch_size: int) -> None:
+    """Log why a whole batch is redelivered. A schema that does not fit the code is counted too."""
+    fields = {"deliveries": batch_size, "reason": str(error)}
+    if isinstance(error, SchemaMismatchError):
+        dependencies.logger().error("Schema mismatch", extra=fields)
+        emit_counts(dependencies.metrics(), {"SchemaMismatch": 1})
+    else:
+        dependencies.logger().warning("Ledger unavailable", extra=fields)
 
 
 def _batch_reply(failed: Sequence[Message | StreamRecord]) -> dict[str, Any]:

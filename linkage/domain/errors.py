@@ -3,6 +3,7 @@
 LinkageError
 ├── RetryableError          the same call may succeed later
 │   ├── LedgerUnavailableError    PostgreSQL is away, hung or full (SQLSTATE 08, 53, 57)
+│   │   └── SchemaMismatchError       its schema is older or newer than the code (SQLSTATE 42)
 │   ├── StoreUnavailableError     the signal store is throttled or away
 │   └── DeliveryError             a post, or a message to a queue, got no final answer
 │       └── NotSentError              it certainly did not leave
@@ -28,6 +29,10 @@ class RetryableError(LinkageError):
 
 class LedgerUnavailableError(RetryableError):
     """PostgreSQL is away, hung, full or shutting down."""
+
+
+class SchemaMismatchError(LedgerUnavailableError):
+    """PostgreSQL does not know what the code names, or not so: the schema is older or newer than the code."""
 
 
 class StoreUnavailableError(RetryableError):

@@ -18,9 +18,11 @@ PUBLISHED = frozenset(
     {
         "OrdersLost", "OrdersConflict", "LinkageRatePercent", "ExecutedLinkagePercent", "ExpectedOrders",
         "OldestUnarchivedSeconds", "EventsQuarantined", "ParametersInvalid", "SnapshotChanged", "ReportsSent",
+        "SchemaMismatch",
     }
 )  # fmt: skip
-"""What an alarm or the dashboard reads. Each name is a series that costs money; ten are free."""
+"""What an alarm or the dashboard reads. Each name is a series that costs money; ten are free, and some are
+published only while something is wrong."""
 
 
 class SystemClock:

@@ -159,6 +159,23 @@ def an_alarm_is_missing(assembly: Assembly) -> None:
     ]
 
 
+def the_alarm_on_the_schema_is_missing(assembly: Assembly) -> None:
+    resources = assembly.templates["operations"]["Resources"]
+    del resources[next(name for name in resources if "SchemaMismatch" in name)]
+
+
+def the_alarm_on_the_schema_reads_another_metric(assembly: Assembly) -> None:
+    for alarm in assembly.all("AWS::CloudWatch::Alarm"):
+        if alarm.get("MetricName") == "SchemaMismatch":
+            alarm["MetricName"] = "EventsQuarantined"
+
+
+def the_alarm_on_the_schema_waits_for_a_hundred(assembly: Assembly) -> None:
+    for alarm in assembly.all("AWS::CloudWatch::Alarm"):
+        if alarm.get("MetricName") == "SchemaMismatch":
+            alarm["Threshold"] = 100
+
+
 def an_alarm_notifies_no_topic(assembly: Assembly) -> None:
     assembly.all("AWS::CloudWatch::Alarm")[3]["AlarmActions"] = []
 

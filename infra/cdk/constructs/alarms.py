@@ -36,7 +36,7 @@ _BAD = cloudwatch.TreatMissingData.BREACHING
 
 
 class Alarms(Construct):
-    """Fifteen alarms; each notifies one topic when it starts and when it is over.
+    """Sixteen alarms; each notifies one topic when it starts and when it is over.
 
     Attributes:
         alarms: by short name, the part after ``linkage-<stage>-``.
@@ -139,6 +139,11 @@ class Alarms(Construct):
             f"A signal has been in the hot store alone for {limits.unarchived_seconds} seconds.",
             ours("OldestUnarchivedSeconds", statistic="Maximum", period=Duration.minutes(15)),
             threshold=limits.unarchived_seconds,
+        )
+        self._alarm(
+            "schema-mismatch",
+            "The code and the schema are of different versions: batches are redelivered until they fit.",
+            ours("SchemaMismatch", statistic="Sum", period=five),
         )
         self._alarm(
             "not-understood",

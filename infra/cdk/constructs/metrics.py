@@ -7,7 +7,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 NAMESPACE = "linkage"
 
-# Name to the service that emits it. At most ten: that many are free.
+# Name to the service that emits it. Ten are free; one that is emitted only while something is wrong costs
+# nothing until then.
 SERIES = {
     "OrdersLost": "recorder",
     "OrdersConflict": "recorder",
@@ -17,6 +18,7 @@ SERIES = {
     "OldestUnarchivedSeconds": "recorder",
     "EventsQuarantined": "recorder",
     "ParametersInvalid": "sighook",
+    "SchemaMismatch": "recorder",
     "SnapshotChanged": "recorder",
     "ReportsSent": "report",
 }

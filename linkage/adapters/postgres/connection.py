@@ -19,13 +19,14 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 
-from linkage.domain.errors import ConfigurationError, LedgerUnavailableError
+from linkage.domain.errors import ConfigurationError, LedgerUnavailableError, SchemaMismatchError
 from linkage.runtime.settings import DatabaseSettings
 
 Result = TypeVar("Result")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _UNAVAILABLE_CLASSES = ("08", "53", "57")
+_SCHEMA_CLASS = "42"
 _RETRIED = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 _RETRY_PAUSE_SECONDS = 0.02
 
@@ -101,6 +102,7 @@ class LedgerConnection:
 
         Raises:
             LedgerUnavailableError: no connection, no answer in time, or the server cannot serve.
+            SchemaMismatchError: the schema is older or newer than the work's statements.
             psycopg.Error: the work itself is at fault.
         """
         deadline = time.monotonic() + (deadline_seconds or self._deadline_seconds)
@@ -124,6 +126,10 @@ class LedgerConnection:
             except psycopg.Error as error:
                 lost = self._connection is None or self._connection.broken or self._connection.closed
                 self._make_idle()
+                if _class_of(error) == _SCHEMA_CLASS:
+                    raise SchemaMismatchError(
+                        f"schema and code differ: {error.sqlstate}: {_first_line(error)}"
+                    ) from error
                 if not (lost or _is_unavailable(error)):
                     raise
                 self.close()
@@ -213,8 +219,12 @@ def _password(settings: DatabaseSettings) -> str:
     return settings.db_password.get_secret_value()
 
 
+def _class_of(error: psycopg.Error) -> str:
+    return (error.sqlstate or "")[:2]
+
+
 def _is_unavailable(error: psycopg.Error) -> bool:
-    return (error.sqlstate or "")[:2] in _UNAVAILABLE_CLASSES
+    return _class_of(error) in _UNAVAILABLE_CLASSES
 
 
 def _first_line(error: psycopg.Error) -> str:

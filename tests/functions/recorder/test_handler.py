@@ -15,7 +15,7 @@ import pytest
 from functions.recorder import dependencies, handler
 from functions.recorder.service import Ports
 from functions.recorder.settings import RecorderSettings
-from linkage.domain.errors import LedgerUnavailableError
+from linkage.domain.errors import LedgerUnavailableError, SchemaMismatchError
 from linkage.domain.facts import (
     FactBatch,
     LedgerHealth,
@@ -126,6 +126,21 @@ def test_while_the_ledger_is_unavailable_every_message_is_redelivered(ledger: Fa
     assert [item["itemIdentifier"] for item in failed] == [
         record["messageId"] for record in delivered["Records"]
     ]
+
+
+def test_while_schema_and_code_differ_every_message_is_redelivered_and_it_is_counted(
+    ledger: FakeLedger, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ledger.failures = [SchemaMismatchError("42703")] * 2
+    assert len(handler.record_fills(event("sqs_fills.json"), None)["batchItemFailures"]) == 3
+    # One of its six records is a removal, which nobody archives.
+    assert len(handler.archive_signals(event("dynamodb_stream.json"), None)["batchItemFailures"]) == 5
+    assert ledger.recorded == []
+    written = lines()
+    assert [line["levelname"] for line in written if line.get("message") == "Schema mismatch"] == [
+        "ERROR"
+    ] * 2
+    assert [line["SchemaMismatch"] for line in written if "SchemaMismatch" in line] == [[1.0]] * 2
 
 
 def test_while_the_ledger_is_unavailable_the_stream_is_redelivered_from_its_first_record(

@@ -18,6 +18,7 @@ ALARMS = {
     "fills-waiting",
     "runs-dead-letters",
     "signals-unarchived",
+    "schema-mismatch",
     "not-understood",
     "requests-turned-away",
     "requests-failed",
@@ -35,16 +36,25 @@ def every_alarm_is_there_and_notifies_the_topic(assembly: Assembly) -> None:
         alarm["AlarmName"].removeprefix(prefix): alarm for alarm in assembly.all("AWS::CloudWatch::Alarm")
     }
     assert alarms.keys() == ALARMS
-    assert len(alarms) <= 15
+    assert len(alarms) <= 16
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == alarm["OKActions"] != [], name
     assert alarms["linkage-rate"]["Threshold"] == 90
     assert alarms["orders-lost"]["Threshold"] == alarms["orders-conflict"]["Threshold"] == 1
+    mismatch = alarms["schema-mismatch"]
+    assert (mismatch["MetricName"], mismatch["Statistic"], mismatch["Period"]) == (
+        "SchemaMismatch",
+        "Sum",
+        300,
+    )
+    assert (mismatch["Threshold"], mismatch["EvaluationPeriods"]) == (1, 1)
+    assert mismatch["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert mismatch["TreatMissingData"] == "notBreaching"
     assert alarms["report-missing"]["TreatMissingData"] == "breaching"
     series = {
         metric["MetricName"] for metric in _metrics(alarms.values()) if metric["Namespace"] == "linkage"
     }
-    assert 0 < len(series) <= 10
+    assert 0 < len(series) <= 11
 
 
 def saved_queries_answer_the_five_questions(assembly: Assembly) -> None:

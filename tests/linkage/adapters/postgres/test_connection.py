@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from linkage.adapters.postgres.connection import Connection, DeadlineExceededError, LedgerConnection, connect
 from linkage.adapters.postgres.ledger import PostgresLedger
-from linkage.domain.errors import ConfigurationError, LedgerUnavailableError
+from linkage.domain.errors import ConfigurationError, LedgerUnavailableError, SchemaMismatchError
 from linkage.runtime.settings import DatabaseSettings
 from local.certificates import write_server_certificate
 from local.postgres import PostgresServer
@@ -95,6 +95,18 @@ def test_a_server_that_cannot_serve_means_that_the_batch_comes_again(
 
     with pytest.raises(LedgerUnavailableError):
         ledger.run(work)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT 1 FROM nowhere", "SELECT price_later FROM fills", "SELECT later(1)", "DELETE FROM fills"],
+)
+def test_a_schema_that_does_not_fit_the_statements_is_a_mismatch_and_leaves_the_connection_idle(
+    ledger: LedgerConnection, statement: LiteralString
+) -> None:
+    with pytest.raises(SchemaMismatchError, match=r"schema and code differ: 42"):
+        ledger.run(lambda connection: connection.execute(statement))
+    assert ledger.run(lambda connection: connection).info.transaction_status == TransactionStatus.IDLE
 
 
 def test_an_error_of_the_work_itself_is_handed_on_and_leaves_the_connection_idle(
