@@ -197,6 +197,57 @@ def every_table_is_readable(assembly: Assembly) -> None:
             statement["Resource"] = "arn:aws:dynamodb:*:*:table/*"
 
 
+def _on_items(assembly: Assembly, entry_point: str, action: str) -> Resource:
+    """Return the first statement that allows a function this action on the table."""
+    return next(
+        statement
+        for statement in _any_policy(assembly, entry_point)["Statement"]
+        if f"dynamodb:{action}" in statement["Action"]
+    )
+
+
+def no_condition_on_keys(assembly: Assembly) -> None:
+    del _on_items(assembly, "receive", "PutItem")["Condition"]
+
+
+def no_condition_on_the_keys_of_the_broker(assembly: Assembly) -> None:
+    del _on_items(assembly, "execute_orders", "DeleteItem")["Condition"]
+
+
+def no_condition_on_the_keys_of_the_recorder(assembly: Assembly) -> None:
+    del _on_items(assembly, "record_fills", "BatchGetItem")["Condition"]
+
+
+def sighook_may_store_signals(assembly: Assembly) -> None:
+    (keys,) = _on_items(assembly, "run_strategy", "PutItem")["Condition"].values()
+    keys["dynamodb:LeadingKeys"].append("SIGNAL#*")
+
+
+def the_webhook_may_register_bots(assembly: Assembly) -> None:
+    (keys,) = _on_items(assembly, "receive", "PutItem")["Condition"].values()
+    keys["dynamodb:LeadingKeys"] = ["*"]
+
+
+def one_key_of_several_is_enough(assembly: Assembly) -> None:
+    statement = _on_items(assembly, "send_report", "DeleteItem")
+    ((_, keys),) = statement["Condition"].items()
+    statement["Condition"] = {"ForAnyValue:StringLike": keys}
+
+
+def a_scan_behind_a_condition_on_keys(assembly: Assembly) -> None:
+    statement = _on_items(assembly, "send_report", "DeleteItem")
+    statement["Action"] = ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"]
+
+
+def the_report_may_ask_the_index(assembly: Assembly) -> None:
+    index = next(
+        statement
+        for statement in _any_policy(assembly, "sweep")["Statement"]
+        if "/index/" in str(statement["Resource"])
+    )
+    _any_policy(assembly, "send_report")["Statement"].append(index)
+
+
 def a_managed_policy(assembly: Assembly) -> None:
     role = next(resource for name, resource in assembly.named("AWS::IAM::Role") if name.startswith("Receive"))
     role["Properties"]["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"]

@@ -13,6 +13,19 @@ TTL_ATTRIBUTE = "expires_at"
 HOUR_INDEX = "by_hour"
 HOUR_INDEX_KEYS = ("hour", "received_at")
 
+# Partition keys by the kind of item, as IAM matches them; a test compares these too.
+SIGNALS = "SIGNAL#*"
+OWN_SIGNALS = "SIGNAL#sighook#*"
+SNAPSHOTS = "SNAPSHOT#*"
+RUNS = "RUN#*"
+BOTS = "BOT"
+TOKENS = "TOKEN#*"
+SWITCH = "SWITCH"
+STATES = "STATE#*"
+REPORT_STATES = "STATE#@report#*"
+PAPER = "PAPER#"
+REPORTS = "REPORT#*"
+
 
 class HotStore(Construct):
     """One DynamoDB table: items expire, changes are streamed, and the sweep reads by hour.

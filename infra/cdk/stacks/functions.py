@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Stack
@@ -13,6 +13,7 @@ from infra.cdk.assets import code_of
 from infra.cdk.bundles import ENTRY_POINTS, RDS_AUTHORITIES_NAME, Bundle, bundles_of
 from infra.cdk.constructs.event_sources import FAILURE_KEYS, StreamSource
 from infra.cdk.constructs.function import LinkageFunction, Network
+from infra.cdk.constructs.hot_store import HOUR_INDEX
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.constructs.schedule import FunctionSchedule
 from infra.cdk.stacks.data import DATABASE_NAME, DataStack
@@ -122,9 +123,31 @@ class Functions:
         if (database := self._data.database) is not None:
             function.grant(["rds-db:connect"], [database.login_arn(self._stack, login)])
 
-    def grant_table(self, function: LinkageFunction, *operations: str) -> None:
-        """Allow operations of DynamoDB on the table."""
-        function.grant([f"dynamodb:{operation}" for operation in operations], [self._data.table.table_arn])
+    def grant_items(self, function: LinkageFunction, *operations: str, keys: Sequence[str]) -> None:
+        """Allow operations of DynamoDB on those items of the table whose partition keys are among ``keys``.
+
+        A request that names no key meets ``ForAllValues``, so none that needs no key, such as a Scan, may be
+        among the operations. A request with several keys has to find all of them in one call's ``keys``.
+
+        Args:
+            function: who may.
+            operations: ``GetItem`` and so on.
+            keys: whole keys, or patterns with ``*``.
+        """
+        compare = "StringLike" if any("*" in key for key in keys) else "StringEquals"
+        function.grant(
+            [f"dynamodb:{operation}" for operation in operations],
+            [self._data.table.table_arn],
+            conditions={f"ForAllValues:{compare}": {"dynamodb:LeadingKeys": [*keys]}},
+        )
+
+    def grant_hour_index(self, function: LinkageFunction) -> None:
+        """Allow a function to ask the index by hour.
+
+        Its leading key is the hour, which every entry has, so a condition would forbid nothing. It holds keys
+        only: what they lead to is read from the table, and only as far as ``grant_items`` allows.
+        """
+        function.grant(["dynamodb:Query"], [f"{self._data.table.table_arn}/index/{HOUR_INDEX}"])
 
     def grant_candles(self, function: LinkageFunction) -> None:
         """Allow a function to read the market's bucket, where the market is one."""

@@ -7,8 +7,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.cdk.bundles import migrations_digest
+from infra.cdk.constructs import hot_store as keys
 from infra.cdk.constructs.event_sources import QueueSource
-from infra.cdk.constructs.hot_store import HOUR_INDEX
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.constructs.report_mail import ReportMail
 from infra.cdk.constructs.schedule import SCHEDULED_TIME
@@ -81,10 +81,13 @@ class ServiceStack(Stack):
                 dead_letters=data.schedule_dead_letters if entry_point in ("sweep", "maintain") else None,
             )
             functions.grant_login(function, "recorder")
-            if entry_point != "maintain":
-                functions.grant_table(function, "GetItem", "BatchGetItem")
-        table_arn = data.table.table_arn
-        functions["sweep"].grant(["dynamodb:Query"], [table_arn, f"{table_arn}/index/{HOUR_INDEX}"])
+        swept = [keys.SIGNALS, keys.SNAPSHOTS, keys.RUNS]
+        reads = {"record_fills": [keys.SIGNALS], "archive_signals": [keys.SIGNALS], "sweep": swept}
+        for entry_point, batches in reads.items():
+            functions.grant_items(functions[entry_point], "GetItem", keys=[keys.SWITCH])
+            functions.grant_items(functions[entry_point], "BatchGetItem", keys=batches)
+        functions.grant_items(functions["sweep"], "Query", keys=[keys.BOTS])
+        functions.grant_hour_index(functions["sweep"])
         QueueSource(
             self,
             "FillsSource",
@@ -163,7 +166,9 @@ class ServiceStack(Stack):
             # 28 s: the API times out after 29, and a later reply is lost.
             Size(512, 28),
         )
-        functions.grant_table(webhook, "GetItem", "BatchGetItem", "PutItem", "UpdateItem")
+        functions.grant_items(webhook, "GetItem", keys=[keys.BOTS, keys.TOKENS, keys.SIGNALS])
+        functions.grant_items(webhook, "BatchGetItem", "UpdateItem", keys=[keys.SIGNALS])
+        functions.grant_items(webhook, "PutItem", keys=[keys.SIGNALS, keys.SNAPSHOTS])
         functions.grant_fills(webhook)
         webhook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         self.api.route_to(webhook)
@@ -189,7 +194,9 @@ class ServiceStack(Stack):
             Size(1024, 120),
             dead_letters=data.schedule_dead_letters,
         )
-        functions.grant_table(sighook, "GetItem", "BatchGetItem", "PutItem")
+        functions.grant_items(sighook, "GetItem", keys=[keys.STATES])
+        functions.grant_items(sighook, "BatchGetItem", keys=[keys.OWN_SIGNALS])
+        functions.grant_items(sighook, "PutItem", keys=[keys.STATES, keys.SNAPSHOTS, keys.RUNS])
         sighook.grant(["secretsmanager:GetSecretValue"], [data.webhook_keys.arn])
         sighook.grant(["ssm:GetParameter"], [self.parameters.parameter_arn])
         functions.grant_candles(sighook)
@@ -219,8 +226,9 @@ class ServiceStack(Stack):
                 Size(512, 60),
                 dead_letters=data.schedule_dead_letters if entry_point == "execute_orders" else None,
             )
-        functions.grant_table(functions["take_signals"], "PutItem")
-        functions.grant_table(functions["execute_orders"], "PutItem", "DeleteItem", "Query")
+        own = [keys.PAPER + stage.account]
+        functions.grant_items(functions["take_signals"], "PutItem", keys=own)
+        functions.grant_items(functions["execute_orders"], "PutItem", "DeleteItem", "Query", keys=own)
         functions.grant_fills(functions["execute_orders"])
         functions.grant_candles(functions["execute_orders"])
         if stage.broker:
@@ -250,7 +258,8 @@ class ServiceStack(Stack):
             dead_letters=data.schedule_dead_letters,
         )
         sender.grant(["lambda:InvokeFunction"], [reader.function_arn])
-        functions.grant_table(sender, "GetItem", "PutItem", "DeleteItem")
+        functions.grant_items(sender, "GetItem", "PutItem", keys=[keys.REPORT_STATES])
+        functions.grant_items(sender, "PutItem", "DeleteItem", keys=[keys.REPORTS])
         sender.grant(["sqs:GetQueueAttributes"], [data.fills.dead_letters.queue_arn])
         mail.grant_send(sender)
         for name, report in stage.reports.items():
@@ -291,7 +300,7 @@ class ServiceStack(Stack):
         )
         if database:
             bootstrap.grant(["secretsmanager:GetSecretValue"], [database.master_secret_arn])
-        functions.grant_table(bootstrap, "GetItem", "PutItem")
+        functions.grant_items(bootstrap, "GetItem", "PutItem", keys=[keys.BOTS])
         self._trigger()
 
     def _trigger(self) -> None:
