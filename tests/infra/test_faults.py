@@ -303,6 +303,30 @@ def an_interface_endpoint(assembly: Assembly) -> None:
     }
 
 
+def no_endpoint_policy(assembly: Assembly) -> None:
+    del assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]
+
+
+def an_endpoint_to_every_table(assembly: Assembly) -> None:
+    (statement,) = assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]["Statement"]
+    statement["Resource"] = "*"
+
+
+def an_endpoint_that_lets_writes_through(assembly: Assembly) -> None:
+    (statement,) = assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]["Statement"]
+    statement["Action"].append("dynamodb:PutItem")
+
+
+def an_endpoint_that_the_sweep_does_not_get_through(assembly: Assembly) -> None:
+    (statement,) = assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]["Statement"]
+    statement["Resource"] = statement["Resource"][:1]
+
+
+def an_endpoint_for_one_account(assembly: Assembly) -> None:
+    (statement,) = assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]["Statement"]
+    statement["Principal"] = {"AWS": "123456789012"}
+
+
 def logs_retained_for_ever(assembly: Assembly) -> None:
     del assembly.all("AWS::Logs::LogGroup")[2]["RetentionInDays"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from aws_cdk import CfnDeletionPolicy, Fn, Stack, Token
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from infra.cdk.constructs.hot_store import HOUR_INDEX
 from infra.cdk.constructs.nag import acknowledge
 from infra.cdk.stages import Database
 
@@ -17,16 +20,29 @@ MASTER_LOGIN = "postgres"
 class LedgerDatabase(Construct):
     """The VPC, two security groups for its clients, and one encrypted RDS instance.
 
-    There is no NAT gateway and no interface endpoint. DynamoDB is reached by its free gateway endpoint.
+    There is no NAT gateway and no interface endpoint. DynamoDB is reached by its free gateway endpoint, which
+    lets through what the recorder reads of our own table and nothing else.
+
+    Args:
+        table: the hot store.
 
     Attributes:
         recorder_group: for functions that need PostgreSQL and DynamoDB.
         reader_group: for functions that need PostgreSQL alone.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, size: Database, database_name: str) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        size: Database,
+        database_name: str,
+        table: dynamodb.ITableV2,
+    ) -> None:
         super().__init__(scope, construct_id)
         self.vpc = self._network()
+        self._endpoint(table)
         self.database_group = self._group("DatabaseGroup", "PostgreSQL of the ledger")
         self.recorder_group = self._group("RecorderGroup", "Functions that use PostgreSQL and DynamoDB")
         self.reader_group = self._group("ReaderGroup", "Functions that use PostgreSQL alone")
@@ -83,7 +99,7 @@ class LedgerDatabase(Construct):
         )
 
     def _network(self) -> ec2.Vpc:
-        """Add isolated subnets, and the one endpoint that leads out of them."""
+        """Add isolated subnets."""
         vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -97,7 +113,6 @@ class LedgerDatabase(Construct):
                 )
             ],
         )
-        vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
         acknowledge(
             vpc,
             "AwsSolutions-VPC7",
@@ -105,6 +120,24 @@ class LedgerDatabase(Construct):
             " the database.",
         )
         return vpc
+
+    def _endpoint(self, table: dynamodb.ITableV2) -> None:
+        """Add the one way out of the subnets.
+
+        Without a policy it leads to every table of everybody: a recorder that was taken over could carry the
+        ledger out to a table of its own. Who may read is said by the roles; a policy of an endpoint names
+        no principal but ``*``.
+        """
+        endpoint = self.vpc.add_gateway_endpoint(
+            "DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB
+        )
+        endpoint.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.StarPrincipal()],
+                actions=[f"dynamodb:{name}" for name in ("GetItem", "BatchGetItem", "Query")],
+                resources=[table.table_arn, f"{table.table_arn}/index/{HOUR_INDEX}"],
+            )
+        )
 
     def _connect_groups(self) -> None:
         """Let clients reach PostgreSQL, and the recorder DynamoDB."""

@@ -33,4 +33,6 @@ class DataStack(Stack):
         self.webhook_keys = WebhookKeys(self, "WebhookKeys", protected=protected)
         self.database: LedgerDatabase | None = None
         if stage.database is not None:
-            self.database = LedgerDatabase(self, "Ledger", size=stage.database, database_name=DATABASE_NAME)
+            self.database = LedgerDatabase(
+                self, "Ledger", size=stage.database, database_name=DATABASE_NAME, table=self.table
+            )

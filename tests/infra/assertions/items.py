@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.infra.assembly import Assembly
-from tests.infra.rights.policies import INDEX, Call, is_allowed, listed, statements_on_items
+from tests.infra.rights.policies import INDEX, TABLE, Call, is_allowed, listed, statements_on_items
 
 Kinds = set[str]
 
@@ -87,10 +87,35 @@ def the_sweep_alone_asks_the_index(assembly: Assembly) -> None:
             assert len(listed(statement["Resource"])) == 1, entry_point
 
 
+def the_network_leads_to_our_table_only(assembly: Assembly) -> None:
+    if assembly.stage.local is not None:
+        assert not assembly.all("AWS::EC2::VPCEndpoint")
+        return
+    policy = assembly.one("AWS::EC2::VPCEndpoint")["PolicyDocument"]["Statement"]
+    # Only this principal is understood in the policy of a gateway endpoint.
+    assert {statement["Principal"] for statement in policy} == {"*"}
+    inside = [name for name, function in assembly.functions().items() if "VpcConfig" in function]
+    asked = {
+        (action, str(resource))
+        for entry_point in inside
+        for statement in statements_on_items(assembly, entry_point)
+        for action in listed(statement["Action"])
+        for resource in [INDEX if "/index/" in str(statement["Resource"]) else TABLE]
+    }
+    assert ("dynamodb:Query", INDEX) in asked
+    for action, resource in asked:
+        assert is_allowed(policy, Call(action, ("BOT",), resource)), (action, resource)
+    passed = {name for name in (*ACTIONS, *NEVER) if is_allowed(policy, Call(f"dynamodb:{name}", ("BOT",)))}
+    assert {f"dynamodb:{name}" for name in passed} == {action for action, _ in asked}
+    for action, _ in asked:
+        assert not is_allowed(policy, Call(action, ("BOT",), f"{TABLE}-of-somebody-else")), action
+
+
 CHECKS: tuple[Callable[[Assembly], None], ...] = (
     each_function_reaches_its_own_items_only,
     nobody_reads_the_table_without_a_key,
     the_sweep_alone_asks_the_index,
+    the_network_leads_to_our_table_only,
 )
 
 
