@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
+from functions.webhook.forwarding import TeeTimes
 from functions.webhook.service import Ports
 from functions.webhook.settings import WebhookSettings
 from linkage.adapters.aws.secret_keys import SecretKeys
@@ -38,6 +39,11 @@ def ports() -> Ports:
         queue=SqsEventQueue(known.fills_queue_url, aws.client("sqs")),
         forwarder=HttpForwarder(timeout_seconds=known.forward_timeout_seconds),
         clock=clock,
+        tee_times=TeeTimes(
+            timeout=known.forward_timeout_seconds,
+            lease=known.forward_lease_seconds,
+            wait=known.forward_wait_seconds,
+        ),
     )
 
 

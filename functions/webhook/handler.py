@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.webhook import dependencies, service
-from functions.webhook.problems import FORWARD_PROBLEMS, HttpError, forward_problem, problem_of, problem_reply
+from functions.webhook.forwarding import FAILED
+from functions.webhook.problems import HttpError, forward_problem, problem_of, problem_reply
 from linkage import __version__
 from linkage.domain.errors import LinkageError, NotAllowedError
 from linkage.domain.strict_json import parse_json
@@ -149,8 +150,9 @@ def _signal(request: Request, sender: Sender, document: Any) -> Reply:
         "symbol": taken.symbol,
     }
     _report_signal(taken, document)
-    if taken.forward in FORWARD_PROBLEMS:
-        return problem_reply(forward_problem(taken.forward))
+    problem = forward_problem(taken.forward)
+    if problem is not None:
+        return problem_reply(problem)
     return _reply(200, {"outcome": taken.outcome, **document})
 
 
@@ -160,14 +162,14 @@ def _report_signal(taken: service.SignalTaken, document: Mapping[str, Any]) -> N
         **document,
         "correlation_id": taken.client_order_id,
         "symbol_known": taken.symbol_known,
-        "forward": taken.forward,
+        "forward": taken.forward.outcome,
     }
     counts = {"SignalsStored" if taken.outcome == "stored" else "SignalsRepeated": 1}
     log.info("STRATEGY_CACHE stored" if taken.outcome == "stored" else "Signal repeated", extra=fields)
-    if taken.forward == "unmarked":
-        log.warning("Forward not remembered", extra=fields)
-    if taken.forward in FORWARD_PROBLEMS:
-        log.warning("Forward failed", extra=fields)
+    if taken.forward.outcome == "unmarked":
+        log.warning("Forward not recorded", extra=fields)
+    if taken.forward.outcome in FAILED:
+        log.warning("Forward failed", extra=fields | {"receiver_status": taken.forward.status_code})
         counts["ForwardsFailed"] = 1
     emit_counts(dependencies.metrics(), counts)
 

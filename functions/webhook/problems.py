@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.webhook.forwarding import Forward
 from linkage.domain.errors import (
     InvalidInputError,
     KeyReusedError,
@@ -84,17 +85,22 @@ def problem_of(error: Exception) -> Problem:
             return _problem(500, "the request was not served; the cause is in the log", "")
 
 
-FORWARD_PROBLEMS = {
-    "no answer": (503, "the signal is stored, but the receiver gave no answer; send the same post again"),
-    "refused": (502, "the signal is stored, but the receiver refused it"),
-}
-"""By what became of a forward: the sender has to know when its order was not placed."""
-
-
-def forward_problem(forward: str) -> Problem:
-    """Return the problem of a signal that is stored and was not forwarded; ``FORWARD_PROBLEMS`` has it."""
-    status, detail = FORWARD_PROBLEMS[forward]
-    return _problem(status, detail, "forward_url")
+def forward_problem(forward: Forward) -> Problem | None:
+    """Return the problem of a signal that is stored, and not known to be at the receiver; None of others."""
+    match forward.outcome:
+        case "refused":
+            detail = f"the signal is stored, but the receiver refused it for good with {forward.status_code}"
+            return _problem(502, detail, "forward_url")
+        case "turned away":
+            detail = "the signal is stored, but the receiver did not take it"
+        case "no answer":
+            detail = "the signal is stored, but the receiver gave no answer and may have it"
+        case "running":
+            detail = "the signal is stored, and another post of it waits for the receiver's answer"
+        case _:
+            return None
+    detail += f"; send the same post again after {forward.retry_after} s"
+    return _problem(503, detail, "forward_url", {"retry-after": str(forward.retry_after)})
 
 
 def problem_reply(problem: Problem) -> dict[str, Any]:

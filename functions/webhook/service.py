@@ -1,8 +1,7 @@
 """The webhook's use cases: know the caller, understand what it says, store it, and only then pass it on.
 
 A signal is durable before anything may place its order. Where the webhook stands before another
-receiver it stores first and forwards the unchanged body after that; a repeat of a post that was
-forwarded has no effect at all.
+receiver it stores first and forwards the unchanged body after that; ``forwarding.py`` has the rules.
 """
 
 from __future__ import annotations
@@ -15,18 +14,16 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from functions.webhook.forwarding import Forward, Tee, TeeTimes
 from linkage.contracts.messages import pack_messages
 from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
 from linkage.contracts.validation import invalid_input
 from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import (
-    DeliveryError,
     InvalidInputError,
     KeyReusedError,
     NotAllowedError,
-    RefusedError,
     SignatureError,
-    StoreUnavailableError,
 )
 from linkage.domain.evidence import key_from_evidence
 from linkage.domain.facts import SignalKey
@@ -52,10 +49,6 @@ from linkage.sources import canonical, generic
 from linkage.sources.registry import BY_NAME, GENERIC
 from linkage.sources.sender import Sender
 
-FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
-
-Forward = Literal["none", "forwarded", "unmarked", "done before", "no answer", "refused"]
-
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -67,6 +60,7 @@ class Ports:
     queue: EventQueue
     forwarder: Forwarder
     clock: Clock
+    tee_times: TeeTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +70,7 @@ class SignalTaken:
     Attributes:
         outcome: ``repeated`` when it had been there with the same meaning.
         symbol_known: whether its spelling was understood.
-        forward: what became of the receiver behind us. ``unmarked``: it has the post, but the store could
-            not remember that. ``no answer``: the sender has to post again. ``refused``: for good.
+        forward: what became of its way to the receiver behind us.
     """
 
     bot_id: str
@@ -339,19 +332,6 @@ def _forward(
     stored_key: SignalKey, sender: Sender, ports: Ports, *, body: bytes, headers: Mapping[str, str]
 ) -> Forward:
     if sender.forward_url is None:
-        return "none"
-    if not ports.store.claim_forward(stored_key):
-        return "done before"
-    passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
-    try:
-        ports.forwarder.forward(sender.forward_url, body, passed_on)
-    except DeliveryError:
-        return "no answer"
-    except RefusedError:
-        return "refused"
-    try:
-        ports.store.mark_forwarded(stored_key, at=ports.clock.now())
-    except StoreUnavailableError:
-        # The receiver has the order. An error now would make the sender post it a second time.
-        return "unmarked"
-    return "forwarded"
+        return Forward("none")
+    tee = Tee(ports.store, ports.forwarder, ports.clock, ports.tee_times)
+    return tee.forward(stored_key, sender.forward_url, body, headers)

@@ -14,9 +14,10 @@
 
 Every item has ``pk, sk, kind, received_at`` (ISO, UTC) and, where it expires, ``expires_at`` (epoch
 seconds, the table's TTL attribute). ``body`` is JSON text; the archive passes it on as it is. Signals have
-``meaning`` (SHA-256 hex), ``disposition``, and ``forwarded_at`` once their tee succeeded. Signals, snapshots
-and runs have ``hour`` (``2026-11-22T18``), the key of the index ``by_hour`` (hour, received_at; keys only)
-that the sweep reads.
+``meaning`` (SHA-256 hex) and ``disposition``. One that goes to a receiver behind us has ``forward_owner`` and
+``forward_until`` (epoch milliseconds), its lease, then ``forwarded_at`` or ``forward_refused`` (an HTTP
+status). Signals, snapshots and runs have ``hour`` (``2026-11-22T18``), the key of the index ``by_hour``
+(hour, received_at; keys only) that the sweep reads.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ LinkageError
 │   │   └── SchemaMismatchError       its schema is older or newer than the code (SQLSTATE 42)
 │   ├── StoreUnavailableError     the signal store is throttled or away
 │   └── DeliveryError             a post, or a message to a queue, got no final answer
-│       └── NotSentError              it certainly did not leave
+│       └── NotSentError              it certainly did not leave, or was turned away
 └── PermanentError          the same call will fail for ever
     ├── InvalidInputError         what came in cannot be understood; names the field
     ├── SignatureError            a webhook's signature or token does not hold
@@ -52,7 +52,7 @@ class StateChangedError(RetryableError):
 
 
 class NotSentError(DeliveryError):
-    """A post or a mail certainly did not leave, so sending it again doubles nothing."""
+    """A post or a mail certainly did not leave, or was turned away: sending it again doubles nothing."""
 
 
 class PermanentError(LinkageError):

@@ -13,7 +13,9 @@ class Forwarder(Protocol):
         """Post the body once.
 
         Raises:
-            DeliveryError: no answer in time, or one that asks to try again (408, 429, 5xx).
+            NotSentError: the receiver certainly did not take it: it cannot be reached, or said so (408, 425,
+                429, 503).
+            DeliveryError: no answer in time, or one that leaves it open (other 5xx).
             RefusedError: a final refusal.
         """
         ...

@@ -10,6 +10,24 @@ from typing import Literal, Protocol
 from linkage.domain.facts import SignalKey
 
 PutOutcome = Literal["stored", "repeated", "conflict"]
+ForwardState = Literal["leased", "running", "open", "forwarded", "refused", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardStatus:
+    """What is known of a signal's way to the receiver behind us.
+
+    Attributes:
+        state: ``leased``: the caller has the lease now, and nobody else may forward. ``running``: somebody
+            else has it. ``open``: nobody has it, and no outcome is known. ``forwarded``, ``refused``: final.
+            ``gone``: there is no such signal.
+        until: when the lease of ``leased`` and ``running`` ends; aware UTC.
+        status_code: what the receiver of ``refused`` answered.
+    """
+
+    state: ForwardState
+    until: datetime | None = None
+    status_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +60,31 @@ class SignalStore(Protocol):
         """Return the facts of those signals that are there, read consistently."""
         ...
 
-    def claim_forward(self, key: SignalKey) -> bool:
-        """Return whether the signal has still to be forwarded."""
+    def lease_forward(self, key: SignalKey, *, owner: str, until: datetime) -> ForwardStatus:
+        """Take the lease of a signal's forward, if its outcome is open and nobody has it.
+
+        Args:
+            owner: a token of this one attempt to forward.
+            until: when the lease ends by itself; aware UTC.
+        """
         ...
 
-    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
-        """Remember that the signal was forwarded."""
+    def forward_status(self, key: SignalKey) -> ForwardStatus:
+        """Return what is known of a signal's forward, read consistently; never ``leased``."""
+        ...
+
+    def settle_forward(self, key: SignalKey, *, owner: str, at: datetime, refused: int | None = None) -> bool:
+        """Record a forward's outcome; False when the lease is not the owner's any more, and nothing changed.
+
+        Args:
+            owner: the token that took the lease.
+            at: when the receiver answered; aware UTC.
+            refused: the status of a final refusal; None when the receiver took the post.
+        """
+        ...
+
+    def release_forward(self, key: SignalKey, *, owner: str) -> None:
+        """Give a lease back without an outcome: the receiver certainly did not take the post."""
         ...
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:

@@ -89,6 +89,12 @@ MUTANTS = (
           "                    ConditionExpression=f\"attribute_not_exists({items.PK})\",\n"),),
     ),
     Mutant(
+        "two forward at once",
+        "45",
+        SIGNALS,
+        (("AND {_OPEN} AND {free}\"", "AND {_OPEN}\""),),
+    ),
+    Mutant(
         "stream filter without MODIFY",
         "28",
         HANDLER,

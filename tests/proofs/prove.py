@@ -130,6 +130,11 @@ PROOFS = (
         (f"{LEDGER_TESTS}/test_concurrency.py",),
     ),
     Proof(
+        "tee",
+        "A receiver behind the tee gets an order once under concurrent repeats, time-outs and slow answers",
+        ("tests/functions/webhook/test_tee.py", "tests/functions/webhook/test_forwarding.py"),
+    ),
+    Proof(
         "batch outcomes",
         "The failures a batch reports are exactly those that failed",
         ("tests/functions/recorder/test_handler.py",),

@@ -302,11 +302,35 @@ def _put(store: DynamoSignalStore) -> str:
     return store.put_signal(KEY, fact="{}", meaning="m", disposition="sent", received_at=NOW)
 
 
-def mark_forwarded(account: Account) -> Case:
+OWNER, UNTIL = "a", NOW + timedelta(seconds=60)
+
+
+def lease_forward(account: Account) -> Case:
     table, store = _store(account)
     _put(store)
     return Case(
-        lambda: store.mark_forwarded(KEY, at=NOW), lambda: ["forwarded_at" in item for item in table.items()]
+        lambda: store.lease_forward(KEY, owner=OWNER, until=UNTIL).state,
+        lambda: ["forward_owner" in item for item in table.items()],
+    )
+
+
+def settle_forward(account: Account) -> Case:
+    table, store = _store(account)
+    _put(store)
+    store.lease_forward(KEY, owner=OWNER, until=UNTIL)
+    return Case(
+        lambda: store.settle_forward(KEY, owner=OWNER, at=NOW),
+        lambda: ["forwarded_at" in item for item in table.items()],
+    )
+
+
+def release_forward(account: Account) -> Case:
+    table, store = _store(account)
+    _put(store)
+    store.lease_forward(KEY, owner=OWNER, until=UNTIL)
+    return Case(
+        lambda: store.release_forward(KEY, owner=OWNER),
+        lambda: ["forward_owner" in item for item in table.items()],
     )
 
 
@@ -327,10 +351,10 @@ def put_signal(account: Account) -> Case:
     return Case(lambda: _put(store), lambda: len(table.items()))
 
 
-def claim_forward(account: Account) -> Case:
+def forward_status(account: Account) -> Case:
     _, store = _store(account)
     _put(store)
-    return Case(lambda: store.claim_forward(KEY))
+    return Case(lambda: store.forward_status(KEY).state)
 
 
 def get_signals(account: Account) -> Case:
@@ -568,7 +592,9 @@ ROWS: tuple[tuple[Site, Row], ...] = (
         ),
     ),
     ((REPORTS, "DynamoReportClaims.release", "delete_item"), Row("DeleteItem", release)),
-    ((SIGNALS, "DynamoSignalStore.mark_forwarded", "update_item"), Row("UpdateItem", mark_forwarded)),
+    ((SIGNALS, "DynamoSignalStore._update", "update_item"), Row("UpdateItem", lease_forward)),
+    ((SIGNALS, "DynamoSignalStore._update", "update_item"), Row("UpdateItem", settle_forward)),
+    ((SIGNALS, "DynamoSignalStore._update", "update_item"), Row("UpdateItem", release_forward)),
     (
         (SIGNALS, "DynamoSignalStore._standing", "query"),
         Row("Query", standing, attempts=2, absent=b"IndexName", why="the next sweep reads it again"),
@@ -586,7 +612,7 @@ ROWS: tuple[tuple[Site, Row], ...] = (
             why="its own first attempt is a repeat, with the same 2xx",
         ),
     ),
-    ((SIGNALS, "DynamoSignalStore._get", "get_item"), Row("GetItem", claim_forward)),
+    ((SIGNALS, "DynamoSignalStore._get", "get_item"), Row("GetItem", forward_status)),
     (
         (SIGNALS, "DynamoSignalStore._batch_get_all", "batch_get_item"),
         Row("BatchGetItem", get_signals, attempts=2, why="the fill is recorded without it; the sweep links"),

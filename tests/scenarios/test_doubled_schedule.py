@@ -17,29 +17,12 @@ from linkage.ports.sink import SinkReply
 from strategies.matrix.strategy import MATRIX
 from tests.functions.sighook.fakes import ArrayMarket, FakeParameters, wave
 from tests.scenarios.world import ACCOUNT, VENUE, World
+from tests.support.dynamodb import OneCallAtATime
 from tests.support.events import NOW
 
 EASY = "score_buy_target = 3.0\nclean_bars = 10\n"
 ARMS = EASY + "[arms.main]\nshare = 0.5\n[arms.other]\nshare = 0.5\nscore_buy_target = 3.1\n"
 NAMES = [f"{letter}-USD" for letter in "ABCDEF"]
-
-
-class OneCallAtATime:
-    """A client whose calls do not overlap: moto's conditional writes are not atomic between threads."""
-
-    lock = threading.RLock()
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            with self.lock:
-                return method(*arguments, **named)
-
-        return call
 
 
 class WebhookSink:

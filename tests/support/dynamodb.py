@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,6 +128,24 @@ class ShortCut:
                 told = {"Code": error.error_type.rpartition("#")[2], "Message": error.message}
                 raise ClientError({"Error": told}, operation) from error
             return json.loads(answer) if isinstance(answer, str) else answer
+
+        return call
+
+
+class OneCallAtATime:
+    """A client whose calls do not overlap: moto's conditional writes are not atomic between threads."""
+
+    lock = threading.RLock()
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            with self.lock:
+                return method(*arguments, **named)
 
         return call
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from linkage.domain.facts import (
 )
 from linkage.domain.ids import OrderId
 from linkage.ports.clock import Clock
-from linkage.ports.store import HotItem, PutOutcome
+from linkage.ports.store import ForwardStatus, HotItem, PutOutcome
 
 
 @dataclass
@@ -34,7 +35,10 @@ class _StoredItem:
     received_at: datetime
     expires_at: datetime | None
     meaning: str = ""
+    forward_owner: str | None = None
+    forward_until: datetime | None = None
     forwarded_at: datetime | None = None
+    forward_refused: int | None = None
 
 
 @dataclass
@@ -45,6 +49,7 @@ class FakeSignalStore:
     available: bool = True
     reads: int = 0
     refusals: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
     _items: dict[tuple[str, str], _StoredItem] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -72,18 +77,51 @@ class FakeSignalStore:
         found = {key: self._living(*self._place(key)) for key in keys}
         return {key: item.body for key, item in found.items() if item is not None}
 
-    def claim_forward(self, key: SignalKey) -> bool:
+    def lease_forward(self, key: SignalKey, *, owner: str, until: datetime) -> ForwardStatus:
+        """See ``ports.store.SignalStore``."""
+        with self.lock:
+            status = self.forward_status(key)
+            item = self._items.get(self._place(key))
+            own = status.state == "running" and item is not None and item.forward_owner == owner
+            if item is None or not (status.state == "open" or own):
+                return status
+            item.forward_owner, item.forward_until = owner, until
+            return ForwardStatus("leased", until)
+
+    def forward_status(self, key: SignalKey) -> ForwardStatus:
         """See ``ports.store.SignalStore``."""
         self._check()
         item = self._living(*self._place(key))
-        return item is not None and item.forwarded_at is None
+        if item is None:
+            return ForwardStatus("gone")
+        if item.forwarded_at is not None:
+            return ForwardStatus("forwarded")
+        if item.forward_refused is not None:
+            return ForwardStatus("refused", status_code=item.forward_refused)
+        if item.forward_until is not None and item.forward_until > self.clock.now():
+            return ForwardStatus("running", item.forward_until)
+        return ForwardStatus("open")
 
-    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
+    def settle_forward(self, key: SignalKey, *, owner: str, at: datetime, refused: int | None = None) -> bool:
         """See ``ports.store.SignalStore``."""
         self._check()
-        item = self._items.get(self._place(key))
-        if item is not None and item.forwarded_at is None:
-            item.forwarded_at = at
+        with self.lock:
+            item = self._items.get(self._place(key))
+            if item is None or item.forward_owner != owner:
+                return False
+            if refused is None:
+                item.forwarded_at = at
+            else:
+                item.forward_refused = refused
+            return True
+
+    def release_forward(self, key: SignalKey, *, owner: str) -> None:
+        """See ``ports.store.SignalStore``."""
+        self._check()
+        with self.lock:
+            item = self._items.get(self._place(key))
+            if item is not None and item.forward_owner == owner:
+                item.forward_owner = item.forward_until = None
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
         """See ``ports.store.SignalStore``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,8 +76,9 @@ class FakeKeys:
 
 @dataclass
 class FakeForwarder:
-    """A ``Forwarder`` that keeps what it was given; ``failures`` are raised in turn."""
+    """A ``Forwarder`` that keeps what it was asked and what it passed on; ``failures`` are raised in turn."""
 
+    asked: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
     forwarded: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
     failures: list[LinkageError] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
@@ -86,6 +88,7 @@ class FakeForwarder:
 
     def forward(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """See ``ports.forwarding.Forwarder``."""
+        self.asked.append((url, body, headers))
         self.before()
         if self.failures:
             raise self.failures.pop(0)
@@ -96,10 +99,11 @@ class FakeForwarder:
 class Receiver:
     """A server on this machine that answers what it is told, in turn, then 200.
 
-    An answer of 0 closes the connection without one.
+    An answer of 0 closes the connection without one. ``seconds`` is how long it takes for each.
     """
 
     url: str = ""
+    seconds: float = 0
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     requests: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
@@ -118,8 +122,10 @@ def listening() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             receiver.paths.append(self.path)
-            receiver.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            receiver.requests.append((headers | {"from-port": str(self.client_address[1])}, body))
             status, answer = receiver.answers.pop(0) if receiver.answers else (200, b"{}")
+            time.sleep(receiver.seconds)
             if status == 0:
                 self.close_connection = True
                 return
@@ -127,8 +133,9 @@ def listening() -> Iterator[Receiver]:
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            with suppress(ConnectionError):  # who waited too long for it is gone
+                self.end_headers()
+                self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from linkage.adapters.dynamodb.table import ConditionFailedError, item_key, store_errors
@@ -18,12 +18,16 @@ from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.errors import StoreUnavailableError
 from linkage.domain.facts import SignalKey
 from linkage.ports.clock import Clock
-from linkage.ports.store import HotItem, PutOutcome
+from linkage.ports.store import ForwardStatus, HotItem, PutOutcome
 
 BATCH_GET_LIMIT = 100
 UNPROCESSED_ROUNDS = 4
 PUT_ROUNDS = 3
 _ABSENT = f"attribute_not_exists({items.PK}) OR {items.TTL_ATTRIBUTE} <= :now"
+_OPEN = "attribute_not_exists(forwarded_at) AND attribute_not_exists(forward_refused)"
+_OWNED = "forward_owner = :owner"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -74,24 +78,70 @@ class DynamoSignalStore:
         found = self._batch_get([(pk, items.SIGNAL_SK) for pk in by_pk])
         return {by_pk[item[items.PK]["S"]]: item["body"]["S"] for item in found}
 
-    def claim_forward(self, key: SignalKey) -> bool:
-        """Tell whether the signal has still to be forwarded."""
-        item = self._get(_signal_pk(key), items.SIGNAL_SK)
-        return item is not None and "forwarded_at" not in item
-
-    def mark_forwarded(self, key: SignalKey, *, at: datetime) -> None:
-        """Remember that the signal was forwarded; nothing happens when it is gone."""
+    def lease_forward(self, key: SignalKey, *, owner: str, until: datetime) -> ForwardStatus:
+        """Take the lease of a signal's forward; see ``ports.store.SignalStore``."""
+        # The owner's own lease passes: botocore repeats a call whose answer was lost.
+        free = "(attribute_not_exists(forward_owner) OR forward_owner = :owner OR forward_until <= :clock)"
         try:
-            with store_errors():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_signal_key(key),
-                    UpdateExpression="SET forwarded_at = if_not_exists(forwarded_at, :at)",
-                    ConditionExpression=f"attribute_exists({items.PK})",
-                    ExpressionAttributeValues={":at": {"S": iso_utc(at)}},
-                )
+            self._update(
+                key,
+                "SET forward_owner = :owner, forward_until = :until",
+                f"attribute_exists({items.PK}) AND {items.TTL_ATTRIBUTE} > :now AND {_OPEN} AND {free}",
+                {
+                    ":owner": {"S": owner},
+                    ":until": {"N": _epoch_ms(until)},
+                    ":clock": {"N": _epoch_ms(self._clock.now())},
+                    ":now": {"N": _epoch(self._clock.now())},
+                },
+            )
+        except ConditionFailedError:
+            return self.forward_status(key)
+        return ForwardStatus("leased", until)
+
+    def forward_status(self, key: SignalKey) -> ForwardStatus:
+        """Return what is known of a signal's forward; see ``ports.store.SignalStore``."""
+        item = self._get(_signal_pk(key), items.SIGNAL_SK)
+        if item is None:
+            return ForwardStatus("gone")
+        if "forwarded_at" in item:
+            return ForwardStatus("forwarded")
+        if "forward_refused" in item:
+            return ForwardStatus("refused", status_code=int(item["forward_refused"]["N"]))
+        if "forward_owner" in item:
+            until = datetime.fromtimestamp(int(item["forward_until"]["N"]) / 1000, UTC)
+            if until > self._clock.now():
+                return ForwardStatus("running", until)
+        return ForwardStatus("open")
+
+    def settle_forward(self, key: SignalKey, *, owner: str, at: datetime, refused: int | None = None) -> bool:
+        """Record a forward's outcome, if the lease is still the owner's."""
+        if refused is None:
+            change = "SET forwarded_at = if_not_exists(forwarded_at, :at)"
+            values: dict[str, Any] = {":at": {"S": iso_utc(at)}}
+        else:
+            change, values = "SET forward_refused = :status", {":status": {"N": str(refused)}}
+        try:
+            self._update(key, change, _OWNED, {**values, ":owner": {"S": owner}})
+        except ConditionFailedError:
+            return False
+        return True
+
+    def release_forward(self, key: SignalKey, *, owner: str) -> None:
+        """Give a lease back; nothing happens when somebody else has it."""
+        try:
+            self._update(key, "REMOVE forward_owner, forward_until", _OWNED, {":owner": {"S": owner}})
         except ConditionFailedError:
             return
+
+    def _update(self, key: SignalKey, change: str, condition: str, values: Mapping[str, Any]) -> None:
+        with store_errors():
+            self._client.update_item(
+                TableName=self._table,
+                Key=_signal_key(key),
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
 
     def put_snapshot(self, snapshot_id: str, config_hash: str, *, fact: str, received_at: datetime) -> bool:
         """Store a snapshot's description, which never expires; False when it was there already."""
@@ -271,3 +321,7 @@ def _hot_item(item: Item) -> HotItem:
 
 def _epoch(moment: datetime) -> str:
     return str(int(moment.timestamp()))
+
+
+def _epoch_ms(moment: datetime) -> str:
+    return str((moment - _EPOCH) // timedelta(milliseconds=1))

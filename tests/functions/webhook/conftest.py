@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from functions.webhook import dependencies
+from functions.webhook.forwarding import TeeTimes
 from functions.webhook.handler import receive
 from functions.webhook.service import Ports
 from functions.webhook.settings import WebhookSettings
@@ -60,7 +61,8 @@ class WebhookApi:
 
     def ports(self) -> Ports:
         """Return the dependencies."""
-        return Ports(self.store, self.bots, self.keys, self.queue, self.forwarder, self.clock)
+        times = TeeTimes(wait=0.01)
+        return Ports(self.store, self.bots, self.keys, self.queue, self.forwarder, self.clock, times)
 
     def call(
         self,

@@ -13,13 +13,14 @@ from linkage.adapters.dynamodb.signals import DynamoSignalStore, DynamoSwitchboa
 from linkage.domain.errors import StoreUnavailableError
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
-from linkage.ports.store import SignalStore
+from linkage.ports.store import ForwardStatus, SignalStore
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import ShortCut, SignalsTable, moto_table
 from tests.support.fakes import FakeSignalStore
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 KEY = SignalKey(BotId("sighook"), ClientOrderId("a" * 32))
+LEASE = timedelta(seconds=60)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_an_expired_signal_that_is_still_present_counts_as_absent_everywhere(
     put(store, clock)
     clock.advance(timedelta(days=45))
     assert store.get_signals([KEY]) == {}
-    assert not store.claim_forward(KEY)
+    assert lease(store, clock) == store.forward_status(KEY).state == "gone"
     assert list(store.recent(["2026-11-22T18"])) == []
 
 
@@ -91,20 +92,87 @@ def test_one_second_before_its_expiry_a_signal_is_there(store: SignalStore, cloc
     assert put(store, clock, meaning="m2") == "conflict"
 
 
-def test_a_signal_is_to_be_forwarded_until_it_was(store: SignalStore, clock: FrozenClock) -> None:
-    assert not store.claim_forward(KEY)
+def lease(store: SignalStore, clock: FrozenClock, owner: str = "a") -> str:
+    return store.lease_forward(KEY, owner=owner, until=clock.now() + LEASE).state
+
+
+def test_one_of_two_gets_the_lease_and_the_other_sees_it_run(store: SignalStore, clock: FrozenClock) -> None:
+    assert lease(store, clock) == "gone"
     put(store, clock)
-    assert store.claim_forward(KEY)
-    store.mark_forwarded(KEY, at=NOW)
-    store.mark_forwarded(KEY, at=NOW)
-    assert not store.claim_forward(KEY)
+    assert store.forward_status(KEY) == ForwardStatus("open")
+    until = NOW + timedelta(milliseconds=1234)
+    assert store.lease_forward(KEY, owner="a", until=until) == ForwardStatus("leased", until)
+    assert store.lease_forward(KEY, owner="b", until=until + LEASE) == ForwardStatus("running", until)
 
 
-def test_forwarding_a_signal_that_is_gone_leaves_nothing_behind(
+def test_the_owner_of_a_lease_that_asks_again_has_it(store: SignalStore, clock: FrozenClock) -> None:
+    put(store, clock)
+    assert [lease(store, clock), lease(store, clock)] == ["leased", "leased"]
+
+
+def test_a_lease_that_has_ended_is_taken_over_and_not_a_moment_before(
     store: SignalStore, clock: FrozenClock
 ) -> None:
-    store.mark_forwarded(KEY, at=NOW)
+    put(store, clock)
+    lease(store, clock)
+    clock.advance(LEASE - timedelta(milliseconds=1))
+    assert lease(store, clock, "b") == "running"
+    clock.advance(timedelta(milliseconds=1))
+    assert lease(store, clock, "b") == "leased"
+
+
+@pytest.mark.parametrize("refused", [None, 403])
+def test_an_outcome_is_final(store: SignalStore, clock: FrozenClock, refused: int | None) -> None:
+    put(store, clock)
+    lease(store, clock)
+    for _ in range(2):
+        assert store.settle_forward(KEY, owner="a", at=NOW, refused=refused)
+    expected = ForwardStatus("forwarded") if refused is None else ForwardStatus("refused", status_code=403)
+    clock.advance(2 * LEASE)
+    for owner in ("a", "b"):
+        assert store.lease_forward(KEY, owner=owner, until=clock.now() + LEASE) == expected
+
+
+@pytest.mark.parametrize("refused", [None, 403])
+def test_who_lost_the_lease_records_no_outcome_and_gives_nothing_back(
+    store: SignalStore, clock: FrozenClock, refused: int | None
+) -> None:
+    put(store, clock)
+    lease(store, clock)
+    clock.advance(LEASE)
+    lease(store, clock, "b")
+    assert not store.settle_forward(KEY, owner="a", at=NOW, refused=refused)
+    store.release_forward(KEY, owner="a")
+    assert store.forward_status(KEY).state == "running"
+    assert store.settle_forward(KEY, owner="b", at=NOW)
+
+
+def test_a_lease_that_was_given_back_is_free_at_once(store: SignalStore, clock: FrozenClock) -> None:
+    put(store, clock)
+    lease(store, clock)
+    for _ in range(2):
+        store.release_forward(KEY, owner="a")
+    assert store.forward_status(KEY).state == "open"
+    assert lease(store, clock, "b") == "leased"
+
+
+def test_an_outcome_of_a_signal_that_is_gone_leaves_nothing_behind(
+    store: SignalStore, clock: FrozenClock
+) -> None:
+    assert not store.settle_forward(KEY, owner="a", at=NOW)
+    store.release_forward(KEY, owner="a")
     assert put(store, clock) == "stored"
+
+
+def test_a_signal_that_replaces_an_expired_one_has_to_be_forwarded(
+    store: SignalStore, clock: FrozenClock
+) -> None:
+    put(store, clock)
+    lease(store, clock)
+    store.settle_forward(KEY, owner="a", at=NOW)
+    clock.advance(timedelta(days=45))
+    assert put(store, clock, meaning="m2") == "stored"
+    assert lease(store, clock, "b") == "leased"
 
 
 def test_more_signals_than_one_request_takes_are_all_read(store: SignalStore, clock: FrozenClock) -> None:
@@ -177,8 +245,10 @@ def test_every_call_says_that_the_store_is_away(error: Exception, clock: FrozenC
     calls: list[Callable[[], object]] = [
         lambda: put(store, clock),
         lambda: store.get_signals([KEY]),
-        lambda: store.claim_forward(KEY),
-        lambda: store.mark_forwarded(KEY, at=NOW),
+        lambda: lease(store, clock),
+        lambda: store.forward_status(KEY),
+        lambda: store.settle_forward(KEY, owner="a", at=NOW),
+        lambda: store.release_forward(KEY, owner="a"),
         lambda: store.put_snapshot("s", "c", fact="{}", received_at=NOW),
         lambda: store.put_run("r", fact="{}", received_at=NOW),
         lambda: list(store.recent(["2026-11-22T18"])),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from linkage.adapters.http.forwarder import HttpForwarder
-from linkage.domain.errors import DeliveryError, RefusedError
+from linkage.domain.errors import DeliveryError, NotSentError, RefusedError
 from tests.support.webhook import Receiver, listening
 
 BODY = b'{"pair": "AVNT-USD",   "order_amount_fiat": 20.0}\n'
@@ -27,12 +27,35 @@ def test_body_and_headers_arrive_as_they_were(receiver: Receiver) -> None:
     assert headers.items() <= got.items()
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503, 0])
-def test_a_receiver_that_may_answer_later_is_asked_once(receiver: Receiver, status: int) -> None:
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_a_receiver_that_asks_for_a_later_post_did_not_take_this_one(receiver: Receiver, status: int) -> None:
     receiver.answers = [(status, b"")]
-    with pytest.raises(DeliveryError):
+    with pytest.raises(NotSentError):
         HttpForwarder(timeout_seconds=2).forward(receiver.url, BODY, {})
     assert len(receiver) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 504, 0])
+def test_a_receiver_that_failed_on_its_way_may_have_taken_it(receiver: Receiver, status: int) -> None:
+    receiver.answers = [(status, b"")]
+    with pytest.raises(DeliveryError) as caught:
+        HttpForwarder(timeout_seconds=2).forward(receiver.url, BODY, {})
+    assert not isinstance(caught.value, NotSentError)
+    assert len(receiver) == 1
+
+
+def test_a_receiver_that_answers_too_late_may_have_taken_it(receiver: Receiver) -> None:
+    receiver.seconds = 0.5
+    with pytest.raises(DeliveryError) as caught:
+        HttpForwarder(timeout_seconds=0.2).forward(receiver.url, BODY, {})
+    assert not isinstance(caught.value, NotSentError)
+
+
+def test_a_connection_that_the_receiver_closed_meanwhile_costs_nothing(receiver: Receiver) -> None:
+    forwarder = HttpForwarder(timeout_seconds=2)
+    for _ in range(3):
+        forwarder.forward(receiver.url, BODY, {})
+    assert len({headers["from-port"] for headers, _ in receiver.requests}) == 3
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 403, 404])
@@ -45,8 +68,8 @@ def test_a_receiver_that_refuses_is_not_asked_again_nor_elsewhere(receiver: Rece
     assert len(receiver) == 1
 
 
-def test_nobody_listening_is_no_answer() -> None:
+def test_where_nobody_listens_nothing_was_sent() -> None:
     with listening() as gone:
         pass
-    with pytest.raises(DeliveryError):
+    with pytest.raises(NotSentError):
         HttpForwarder(timeout_seconds=0.5).forward(gone.url, BODY, {})
