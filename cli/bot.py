@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from pydantic import ValidationError
 
 from cli.bot_instructions import instructions
+from cli.bot_receiver import check_receiver
 from cli.cloud import Cloud, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage.adapters.dynamodb.bots import DynamoBotDirectory
@@ -53,6 +53,8 @@ class Registration:
     Attributes:
         client_id_pattern: regular expression that the bot's client order ids match, and no one else's.
         forward_url: where its posts are forwarded to, once they are stored.
+        insecure: the receiver may be reached without TLS.
+        forward_authorization: the receiver gets the bot's Authorization header, token and all.
         time_zone: IANA zone of its timestamps that have none.
         linked_since: older orders are not expected to be linked; the present when None.
     """
@@ -65,13 +67,23 @@ class Registration:
     expects_signals: str = "yes"
     client_id_pattern: str | None = None
     forward_url: str | None = None
+    insecure: bool = False
+    forward_authorization: bool = False
     time_zone: str | None = None
     book: str | None = None
     linked_since: datetime | None = None
 
 
-def register(directory: DynamoBotDirectory, wanted: Registration, *, now: datetime) -> tuple[BotRecord, str]:
+def register(
+    directory: DynamoBotDirectory, wanted: Registration, *, now: datetime, loopback: bool = False
+) -> tuple[BotRecord, str]:
     """Add a bot and return its record and its token. The token is nowhere else.
+
+    Args:
+        directory: of the stage.
+        wanted: the bot.
+        now: aware UTC.
+        loopback: whether its receiver may be on this machine, as in the local stage.
 
     Raises:
         ConfigurationError: something about it is wrong, or the name is taken; names the option.
@@ -81,7 +93,10 @@ def register(directory: DynamoBotDirectory, wanted: Registration, *, now: dateti
     if wanted.name == FIRST_PARTY_BOT:
         raise ConfigurationError(f"{FIRST_PARTY_BOT} is the deployment's own bot", "name")
     _check_pattern(wanted.client_id_pattern)
-    _check_url(wanted.forward_url)
+    if wanted.forward_url is not None:
+        check_receiver(wanted.forward_url, insecure=wanted.insecure, loopback=loopback)
+    elif wanted.forward_authorization or wanted.insecure:
+        raise ConfigurationError("without --forward-url nothing is forwarded", "forward_url")
     _check_zone(wanted.time_zone)
     token = make_token()
     try:
@@ -95,6 +110,7 @@ def register(directory: DynamoBotDirectory, wanted: Registration, *, now: dateti
                 "expects_signals": wanted.expects_signals,
                 "client_id_pattern": wanted.client_id_pattern,
                 "forward_url": wanted.forward_url,
+                "forward_authorization": wanted.forward_authorization,
                 "time_zone": wanted.time_zone,
                 "book": wanted.book,
                 "linked_since": wanted.linked_since or now,
@@ -159,6 +175,12 @@ def add(
     forward_url: Annotated[
         str | None, typer.Option(help="URL that its posts are forwarded to, once they are stored.")
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="That receiver may be reached by http, without TLS.")
+    ] = False,
+    forward_authorization: Annotated[
+        bool, typer.Option("--forward-authorization", help="That receiver gets the bot's token as well.")
+    ] = False,
     time_zone: Annotated[
         str | None,
         typer.Option(
@@ -183,11 +205,15 @@ def add(
         expects_signals=expects_signals.value,
         client_id_pattern=client_id_pattern,
         forward_url=forward_url,
+        insecure=insecure,
+        forward_authorization=forward_authorization,
         time_zone=time_zone,
         book=book,
         linked_since=_time(linked_since),
     )
-    record, token = register(directory_of(cloud), wanted, now=datetime.now(UTC))
+    record, token = register(
+        directory_of(cloud), wanted, now=datetime.now(UTC), loopback=cloud.stage == "local"
+    )
     _show_token(record, token, cloud, as_json)
 
 
@@ -274,18 +300,6 @@ def _check_pattern(pattern: str | None) -> None:
         re.compile(pattern or "")
     except re.error as error:
         raise ConfigurationError(f"--client-id-pattern: {error}", "client_id_pattern") from None
-
-
-def _check_url(url: str | None) -> None:
-    if url is None:
-        return
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigurationError("--forward-url has to be an http or https URL", "forward_url")
 
 
 def _check_zone(zone: str | None) -> None:

@@ -35,4 +35,10 @@ def _forwarding(record: BotRecord) -> str:
             "No --forward-url was given: posts are stored and go nowhere. If the order process listened to\n"
             "them until now, remove this bot and add it again with --forward-url."
         )
-    return f"Each post is stored, then forwarded unchanged to {record.forward_url}."
+    token = (
+        "with the bot's token"
+        if record.forward_authorization
+        else "without the Authorization header: the token\n"
+        "is for linkage alone (--forward-authorization passes it on)"
+    )
+    return f"Each post is stored, then forwarded unchanged to {record.forward_url},\n{token}."

@@ -71,9 +71,10 @@ class Replay:
             expects_signals="mixed",
             client_id_pattern=KEY_PATTERN,
             forward_url=self._behind.url,
+            insecure=True,
             linked_since=self.plan.market.runs[0] - timedelta(days=1),
         )
-        _, self._token = register(self.stage.bots, wanted, now=self.stage.clock.now())
+        _, self._token = register(self.stage.bots, wanted, now=self.stage.clock.now(), loopback=True)
 
     def run(self, report_progress: Callable[[Counts], None]) -> None:
         """Replay every run of the plan, in order.

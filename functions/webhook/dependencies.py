@@ -37,7 +37,9 @@ def ports() -> Ports:
         bots=DynamoBotDirectory(known.table_name, table),
         keys=SecretKeys(known.secret_id, aws.client("secretsmanager"), clock),
         queue=SqsEventQueue(known.fills_queue_url, aws.client("sqs")),
-        forwarder=HttpForwarder(timeout_seconds=known.forward_timeout_seconds),
+        forwarder=HttpForwarder(
+            timeout_seconds=known.forward_timeout_seconds, loopback=known.forward_to_loopback
+        ),
         clock=clock,
         tee_times=TeeTimes(
             timeout=known.forward_timeout_seconds,

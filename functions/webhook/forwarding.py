@@ -19,6 +19,7 @@ from uuid import uuid4
 from linkage.domain.errors import (
     ConfigurationError,
     DeliveryError,
+    ForbiddenAddressError,
     NotSentError,
     RefusedError,
     StoreUnavailableError,
@@ -28,7 +29,6 @@ from linkage.ports.clock import Clock
 from linkage.ports.forwarding import Forwarder
 from linkage.ports.store import ForwardStatus, SignalStore
 
-FORWARDED_HEADERS = ("content-type", "authorization", "user-agent")
 IDEMPOTENCY_HEADER = "idempotency-key"
 TRY_AGAIN_SECONDS = 5
 
@@ -37,10 +37,18 @@ _PRINTABLE = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}"
 """ASCII that a header takes and ``quote`` would not leave alone."""
 
 Outcome = Literal[
-    "none", "forwarded", "unmarked", "done before", "refused", "turned away", "no answer", "running"
+    "none",
+    "forwarded",
+    "unmarked",
+    "done before",
+    "refused",
+    "forbidden",
+    "turned away",
+    "no answer",
+    "running",
 ]
 
-FAILED: tuple[Outcome, ...] = ("refused", "turned away", "no answer")
+FAILED: tuple[Outcome, ...] = ("refused", "forbidden", "turned away", "no answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ class Forward:
     Attributes:
         outcome: ``none``: nobody is behind us. ``unmarked``: the receiver has the post, but the store could
             not record that. ``done before``: it has it from an earlier post. ``refused``: for good.
-            ``turned away``: it certainly did not take it. ``no answer``: it may have it. ``running``: another
-            post of the signal is still waiting for its answer.
+            ``forbidden``: it is where nothing is passed on to. ``turned away``: it certainly did not take it.
+            ``no answer``: it may have it. ``running``: another post of the signal still waits for its answer.
         status_code: what the receiver of ``refused`` answered.
         retry_after: seconds until the sender may post again; 0 when there is no reason to.
     """
@@ -101,7 +109,7 @@ class Tee:
             key: of the signal.
             url: of the receiver.
             body: the raw bytes, passed on as they are.
-            headers: of the post, by lower-case name.
+            headers: those that are passed on, by lower-case name.
 
         Raises:
             StoreUnavailableError: whether it was forwarded cannot be known; it was not forwarded now.
@@ -119,11 +127,14 @@ class Tee:
     def _forward(
         self, key: SignalKey, owner: str, until: datetime, url: str, body: bytes, headers: Mapping[str, str]
     ) -> Forward:
-        passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
+        passed_on = dict(headers)
         passed_on[IDEMPOTENCY_HEADER] = quote(key.client_order_id, safe=_PRINTABLE)
         refused = None
         try:
             self.forwarder.forward(url, body, passed_on)
+        except ForbiddenAddressError:
+            self._release(key, owner, until)
+            return Forward("forbidden")
         except NotSentError:
             return self._release(key, owner, until)
         except DeliveryError:

@@ -91,6 +91,9 @@ def forward_problem(forward: Forward) -> Problem | None:
         case "refused":
             detail = f"the signal is stored, but the receiver refused it for good with {forward.status_code}"
             return _problem(502, detail, "forward_url")
+        case "forbidden":
+            detail = "the signal is stored, but forward_url leads to an address that nothing is passed on to"
+            return _problem(502, detail, "forward_url")
         case "turned away":
             detail = "the signal is stored, but the receiver did not take it"
         case "no answer":

@@ -49,6 +49,9 @@ from linkage.sources import canonical, generic
 from linkage.sources.registry import BY_NAME, GENERIC
 from linkage.sources.sender import Sender
 
+FORWARDED_HEADERS = ("content-type", "user-agent")
+"""The bot's token is for us, and goes no further unless its owner said so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -272,6 +275,7 @@ def _sender(record: str | None, *, first_party: bool) -> Sender:
         account=bot.account,
         time_zone=bot.time_zone,
         forward_url=bot.forward_url,
+        forward_authorization=bot.forward_authorization,
     )
 
 
@@ -334,4 +338,6 @@ def _forward(
     if sender.forward_url is None:
         return Forward("none")
     tee = Tee(ports.store, ports.forwarder, ports.clock, ports.tee_times)
-    return tee.forward(stored_key, sender.forward_url, body, headers)
+    names = FORWARDED_HEADERS + (("authorization",) if sender.forward_authorization else ())
+    passed_on = {name: headers[name] for name in names if name in headers}
+    return tee.forward(stored_key, sender.forward_url, body, passed_on)

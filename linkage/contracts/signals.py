@@ -171,6 +171,7 @@ class BotRecord(Wire):
     book: Name | None = None
     linked_since: UtcTime
     forward_url: str | None = Field(default=None, max_length=1024)
+    forward_authorization: bool = False
     time_zone: Name | None = None
     token_hashes: list[str] = Field(default_factory=list)
     removed: bool = False
@@ -178,7 +179,7 @@ class BotRecord(Wire):
 
     def fact_text(self) -> str:
         """Return the row as JSON text, without anything secret."""
-        return self.model_dump_json(exclude={"token_hashes", "forward_url"})
+        return self.model_dump_json(exclude={"token_hashes", "forward_url", "forward_authorization"})
 
 
 class SwitchRecord(Wire):

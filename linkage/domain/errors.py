@@ -13,6 +13,7 @@ LinkageError
     ├── NotAllowedError           the caller is known, and may not do this; names the field
     ├── KeyReusedError            one client_order_id, two meanings
     ├── RefusedError              the far side of a post refused it for good
+    ├── ForbiddenAddressError     a receiver is where nothing is passed on to
     └── ConfigurationError        a setting or a parameter document is wrong
 """
 
@@ -105,6 +106,10 @@ class RefusedError(PermanentError):
     def __init__(self, message: str, status_code: int) -> None:
         super().__init__(message)
         self.status_code = status_code
+
+
+class ForbiddenAddressError(PermanentError):
+    """A receiver's name leads to an address that nothing is passed on to; nothing was sent."""
 
 
 class ConfigurationError(PermanentError):

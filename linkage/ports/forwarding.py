@@ -13,6 +13,7 @@ class Forwarder(Protocol):
         """Post the body once.
 
         Raises:
+            ForbiddenAddressError: the receiver is where nothing is passed on to. Nothing was sent.
             NotSentError: the receiver certainly did not take it: it cannot be reached, or said so (408, 425,
                 429, 503).
             DeliveryError: no answer in time, or one that leaves it open (other 5xx).

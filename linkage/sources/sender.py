@@ -16,6 +16,7 @@ class Sender:
         venue, account: of its registration; None when ours is not registered.
         time_zone: IANA name of the zone of its times without one; None refuses those.
         forward_url: the receiver behind us, if we are a tee.
+        forward_authorization: whether that receiver gets the sender's Authorization header.
     """
 
     bot_id: str
@@ -25,3 +26,4 @@ class Sender:
     account: str | None = None
     time_zone: str | None = None
     forward_url: str | None = None
+    forward_authorization: bool = False

@@ -68,12 +68,12 @@ def _run(table: SignalsTable, *arguments: str) -> Result:
 
 
 def test_add_prints_url_token_and_what_to_paste(table: SignalsTable, directory: DynamoBotDirectory) -> None:
-    result = _run(table, *ADD, "--forward-url", "http://127.0.0.1:5003/webhook", "--expects-signals", "mixed")
+    result = _run(table, *ADD, "--forward-url", "https://8.8.8.8:5003/webhook", "--expects-signals", "mixed")
     assert result.exit_code == 0
     assert f"url    {API}/webhook" in result.stdout
     (token,) = set(re.findall(r"lkt_[\w-]{43}", result.stdout))
     assert "/v1/orders" in result.stdout
-    assert "http://127.0.0.1:5003/webhook" in result.stdout
+    assert "https://8.8.8.8:5003/webhook" in result.stdout
     found = directory.find_by_token(hash_token(token))
     assert found is not None
     record = BotRecord.model_validate_json(found)
@@ -127,6 +127,15 @@ def test_remove_takes_the_tokens_away(table: SignalsTable, directory: DynamoBotD
         ({"forward_url": "ftp://host/x"}, "forward_url"),
         ({"forward_url": "http://"}, "forward_url"),
         ({"forward_url": "http://host:x/"}, "forward_url"),
+        ({"forward_url": "https://user:secret@8.8.8.8/"}, "forward_url"),
+        ({"forward_url": "http://8.8.8.8/"}, "forward_url"),
+        ({"forward_url": "https://127.0.0.1/"}, "forward_url"),
+        ({"forward_url": "https://2130706433/"}, "forward_url"),
+        ({"forward_url": "https://0x7f.1/"}, "forward_url"),
+        ({"forward_url": "https://[::ffff:169.254.169.254]/"}, "forward_url"),
+        ({"forward_url": "https://169.254.169.254/latest/meta-data"}, "forward_url"),
+        ({"forward_url": "https://10.1.2.3/", "insecure": True}, "forward_url"),
+        ({"forward_authorization": True}, "forward_url"),
         ({"time_zone": "Mars/Base"}, "time_zone"),
     ],
 )

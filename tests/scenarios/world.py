@@ -162,6 +162,7 @@ class World:
             "fills_queue_url": self.queue_url,
             "secret_id": secret_id,
             "sweep_hours": "2",
+            "forward_to_loopback": "true",
         }
         for name, value in settings.items():
             self.environment.setenv(f"LINKAGE_{name.upper()}", str(value))

@@ -162,6 +162,7 @@ class ServiceStack(Stack):
                 "table_name": data.table.table_name,
                 "fills_queue_url": data.fills.queue.queue_url,
                 "secret_id": data.webhook_keys.arn,
+                "forward_to_loopback": self._stage.local is not None,
             },
             # 28 s: the API times out after 29, and a later reply is lost.
             Size(512, 28),

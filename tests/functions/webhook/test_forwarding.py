@@ -12,6 +12,7 @@ from functions.webhook.forwarding import TeeTimes
 from linkage.domain.errors import (
     ConfigurationError,
     DeliveryError,
+    ForbiddenAddressError,
     NotSentError,
     RefusedError,
     StoreUnavailableError,
@@ -49,8 +50,26 @@ def test_the_signal_is_stored_before_its_unchanged_body_is_forwarded(api: Webhoo
     assert seen_when_forwarded == [True]
     ((url, body, headers),) = api.forwarder.forwarded
     assert (url, body) == (RECEIVER, RAW)
+    assert headers["content-type"] == "application/json"
+    assert not headers.keys() & {"authorization", "host", "content-length"}
+
+
+def test_the_bots_token_goes_further_only_where_its_owner_said_so(api: WebhookApi) -> None:
+    token = api.bots.register(
+        bot_id="matrix", source="bottrader", forward_url=RECEIVER, forward_authorization=True
+    )
+    assert _post(api, token).status == 200
+    ((*_, headers),) = api.forwarder.forwarded
     assert headers["authorization"] == f"Bearer {token}"
-    assert "host" not in headers
+
+
+def test_a_receiver_at_a_forbidden_address_is_an_error_that_a_new_registration_ends(
+    api: WebhookApi, token: str
+) -> None:
+    api.forwarder.failures = [ForbiddenAddressError("no")]
+    assert _post(api, token).refusal == (502, "forward_url")
+    assert KEY in api.store
+    assert api.store.forward_status(KEY).state == "open"
 
 
 def test_the_same_post_again_is_not_forwarded_again(api: WebhookApi, token: str) -> None:

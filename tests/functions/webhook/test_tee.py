@@ -59,7 +59,7 @@ def _key(store: SignalStore, clock: FrozenClock, text: str = "k") -> SignalKey:
 
 def _tee(store: SignalStore, clock: FrozenClock, *, timeout: float = 2.0, wait: float = 2.0) -> Tee:
     times = TeeTimes(timeout=timeout, lease=LEASE, wait=wait)
-    return Tee(store, HttpForwarder(timeout_seconds=timeout), clock, times)
+    return Tee(store, HttpForwarder(timeout_seconds=timeout, loopback=True), clock, times)
 
 
 def _at_once(tee: Tee, key: SignalKey, receiver: Receiver) -> list[Forward]:
