@@ -33,10 +33,9 @@ from linkage.domain.keys import is_ours
 from linkage.domain.snapshots import Snapshot, make_snapshot
 from linkage.domain.tokens import hash_token, is_token
 from linkage.domain.webhook_signature import (
-    ID_HEADER,
-    SIGNATURE_HEADER,
-    TIMESTAMP_HEADER,
+    SignedHeaders,
     UnknownSignatureError,
+    signed_headers,
     verify,
 )
 from linkage.ports.bots import BotDirectory
@@ -114,8 +113,9 @@ def identify(headers: Mapping[str, str], body: bytes, ports: Ports) -> Sender:
     Raises:
         SignatureError: neither holds.
     """
-    if SIGNATURE_HEADER in headers:
-        _verify(headers, body, ports)
+    signed = signed_headers(headers)
+    if signed is not None:
+        _verify(signed, body, ports)
         record = ports.bots.get(FIRST_PARTY_BOT)
         return _sender(record, first_party=True)
     scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -243,16 +243,9 @@ def take_snapshot(document: Any, sender: Sender, ports: Ports) -> SnapshotTaken:
     return _put_description(description, snapshot, sender, ports)
 
 
-def _verify(headers: Mapping[str, str], body: bytes, ports: Ports) -> None:
+def _verify(signed: SignedHeaders, body: bytes, ports: Ports) -> None:
     def check() -> None:
-        verify(
-            headers.get(ID_HEADER, ""),
-            headers.get(TIMESTAMP_HEADER, ""),
-            headers[SIGNATURE_HEADER],
-            body,
-            secrets=ports.keys.current(),
-            now=ports.clock.now(),
-        )
+        verify(*signed, body, secrets=ports.keys.current(), now=ports.clock.now())
 
     try:
         check()

@@ -1,7 +1,8 @@
 """Signatures of the Standard Webhooks specification, made and verified over raw bytes.
 
 The signed text is ``id.timestamp.body``; the header holds ``v1,<base64 of HMAC-SHA256>``, several of
-them while keys are rotated. See https://www.standardwebhooks.com.
+them while keys are rotated. See https://www.standardwebhooks.com. Svix, where the specification comes
+from, calls the same three headers ``svix-*``; they are taken as well.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from linkage.domain.errors import ConfigurationError, SignatureError
 
 ID_HEADER = "webhook-id"
 TIMESTAMP_HEADER = "webhook-timestamp"
 SIGNATURE_HEADER = "webhook-signature"
+
+_SPELLINGS = (
+    (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER),
+    ("svix-id", "svix-timestamp", "svix-signature"),
+)
 
 TOLERANCE_SECONDS = 300
 MAX_SIGNATURES = 10
@@ -31,6 +38,29 @@ _TIMESTAMP = re.compile(r"[0-9]{10}")
 
 class UnknownSignatureError(SignatureError):
     """Well-formed and in time, but made with none of the secrets at hand."""
+
+
+class SignedHeaders(NamedTuple):
+    """The three headers of a signed message, as they came; empty where one is missing."""
+
+    message_id: str
+    timestamp: str
+    signatures: str
+
+
+def signed_headers(headers: Mapping[str, str]) -> SignedHeaders | None:
+    """Return the headers of a signature; None when the message has none.
+
+    All three are of one spelling: ``webhook-*`` where that has a signature, whatever ``svix-*`` says beside
+    it. What one spelling lacks is never taken from the other.
+
+    Args:
+        headers: of the message, by lower-case name.
+    """
+    for names in _SPELLINGS:
+        if names[-1] in headers:
+            return SignedHeaders(*(headers.get(name, "") for name in names))
+    return None
 
 
 def decode_secret(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,6 +38,10 @@ def _signed(api: WebhookApi, **changes: str) -> dict[str, str]:
     return {**headers, **changes}
 
 
+def _svix(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("webhook-", "svix-"): value for name, value in headers.items()}
+
+
 def _post_ours(api: WebhookApi, headers: dict[str, str]) -> Answer:
     return api.call("/v1/signals", json.dumps(OURS).encode(), headers)
 
@@ -55,11 +60,50 @@ def test_every_bad_credential_gets_one_identical_401(api: WebhookApi) -> None:
         _post_ours(api, _signed(api, **{"webhook-timestamp": "1"})),
         api.call("/v1/signals", b"not json either", _signed(api)),
         api.call("/v1/signals", b"{}", {"webhook-signature": "v1,AAAA"}),
+        _post_ours(api, _svix(_signed(api, **{"webhook-id": "msg_2"}))),
+        _post_ours(api, {"svix-signature": _signed(api)["webhook-signature"]}),
     ]
     assert {answer.refusal for answer in refused} == {(401, "authorization")}
     assert len({answer.text for answer in refused}) == 1
     assert {answer.headers["www-authenticate"] for answer in refused} == {"Bearer"}
     assert len(api.store) == 0
+
+
+def test_svix_spells_the_three_headers_otherwise(api: WebhookApi) -> None:
+    assert _post_ours(api, _svix(_signed(api))).status == 200
+
+
+def test_where_both_spellings_are_there_webhook_counts(api: WebhookApi) -> None:
+    good, bad = _signed(api), _signed(api, **{"webhook-id": "msg_2"})
+    assert _post_ours(api, good | _svix(bad)).status == 200
+    assert _post_ours(api, bad | _svix(good)).status == 401
+
+
+@pytest.mark.parametrize("part", ["id", "timestamp", "signature"])
+def test_what_one_spelling_lacks_is_not_taken_from_the_other(api: WebhookApi, part: str) -> None:
+    mixed = _signed(api)
+    mixed[f"svix-{part}"] = mixed.pop(f"webhook-{part}")
+    assert _post_ours(api, mixed).status == 401
+
+
+@pytest.mark.parametrize("prefix", ["webhook-", "svix-"])
+def test_every_single_bit_of_a_signed_post_counts(api: WebhookApi, prefix: str) -> None:
+    signed = {name.replace("webhook-", prefix): value for name, value in _signed(api).items()}
+    body = json.dumps(OURS).encode()
+    for name, value in signed.items():
+        for flipped in _flips(value.encode()):
+            changed = signed | {name: flipped.decode("latin-1")}
+            assert api.call("/v1/signals", body, changed).status == 401, (name, flipped)
+    for flipped in _flips(body):
+        assert api.call("/v1/signals", flipped, signed, encoded=True).status == 401, flipped
+    assert api.call("/v1/signals", body, signed, encoded=True).status == 200
+
+
+def _flips(text: bytes) -> Iterator[bytes]:
+    for bit in range(len(text) * 8):
+        flipped = bytearray(text)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        yield bytes(flipped)
 
 
 def test_a_removed_bots_token_does_not_hold(api: WebhookApi) -> None:
