@@ -147,6 +147,17 @@ def _known_source(name: str) -> str:
     return name
 
 
+ForwardUrlOption = Annotated[
+    str | None, typer.Option(help="URL that its posts are forwarded to, once they are stored.")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="That receiver may be reached by http, without TLS.")
+]
+ForwardAuthorizationOption = Annotated[
+    bool, typer.Option("--forward-authorization", help="That receiver gets the bot's token as well.")
+]
+
+
 @app.command()
 def add(
     context: typer.Context,
@@ -172,15 +183,9 @@ def add(
     client_id_pattern: Annotated[
         str | None, typer.Option(help="Regular expression that its client order ids match.")
     ] = None,
-    forward_url: Annotated[
-        str | None, typer.Option(help="URL that its posts are forwarded to, once they are stored.")
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="That receiver may be reached by http, without TLS.")
-    ] = False,
-    forward_authorization: Annotated[
-        bool, typer.Option("--forward-authorization", help="That receiver gets the bot's token as well.")
-    ] = False,
+    forward_url: ForwardUrlOption = None,
+    insecure: InsecureOption = False,
+    forward_authorization: ForwardAuthorizationOption = False,
     time_zone: Annotated[
         str | None,
         typer.Option(

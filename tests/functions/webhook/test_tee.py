@@ -20,7 +20,7 @@ from linkage.adapters.http.forwarder import HttpForwarder
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import BotId, ClientOrderId
 from linkage.ports.store import SignalStore
-from tests.proofs.counting import told
+from tests.proofs.counting import tally
 from tests.support.clock import FrozenClock
 from tests.support.dynamodb import OneCallAtATime, ShortCut, moto_table
 from tests.support.fakes import FakeSignalStore
@@ -72,7 +72,7 @@ def _at_once(tee: Tee, key: SignalKey, receiver: Receiver) -> list[Forward]:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         forwards = list(pool.map(post, range(AT_ONCE)))
-    told("tee", posts=len(forwards), arrived=len(receiver))
+    tally("tee", posts=len(forwards), arrived=len(receiver))
     return forwards
 
 
