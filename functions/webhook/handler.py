@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.webhook import dependencies, service
+from functions.webhook import dependencies, events, service
 from functions.webhook.forwarding import FAILED
 from functions.webhook.problems import HttpError, forward_problem, problem_of, problem_reply
 from linkage import __version__
@@ -150,7 +150,7 @@ def _signal(request: Request, sender: Sender, document: Any) -> Reply:
         "symbol": taken.symbol,
     }
     _report_signal(taken, document)
-    problem = forward_problem(taken.forward)
+    problem = forward_problem(taken.forward) if taken.forward.outcome != "none" else None
     if problem is not None:
         return problem_reply(problem)
     return _reply(200, {"outcome": taken.outcome, **document})
@@ -175,14 +175,14 @@ def _report_signal(taken: service.SignalTaken, document: Mapping[str, Any]) -> N
 
 
 def _orders(_request: Request, sender: Sender, document: Any) -> Reply:
-    return _events(service.take_events(document, sender, dependencies.ports(), default_type="order"))
+    return _events(events.take_events(document, sender, dependencies.ports(), default_type="order"))
 
 
 def _fills(_request: Request, sender: Sender, document: Any) -> Reply:
-    return _events(service.take_events(document, sender, dependencies.ports(), default_type="fill"))
+    return _events(events.take_events(document, sender, dependencies.ports(), default_type="fill"))
 
 
-def _events(taken: service.EventsTaken) -> Reply:
+def _events(taken: events.EventsTaken) -> Reply:
     refused = [
         {"index": event.index, "field": event.field, "detail": event.detail} for event in taken.refused
     ]

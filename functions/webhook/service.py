@@ -6,8 +6,7 @@ receiver it stores first and forwards the unchanged body after that; ``forwardin
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -15,7 +14,6 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from functions.webhook.forwarding import Forward, Tee, TeeTimes
-from linkage.contracts.messages import pack_messages
 from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
 from linkage.contracts.validation import invalid_input
 from linkage.domain.canonical import iso_utc
@@ -44,7 +42,7 @@ from linkage.ports.forwarding import Forwarder
 from linkage.ports.keys import WebhookKeys
 from linkage.ports.queue import EventQueue
 from linkage.ports.store import SignalStore
-from linkage.sources import canonical, generic
+from linkage.sources import canonical
 from linkage.sources.registry import BY_NAME, GENERIC
 from linkage.sources.sender import Sender
 
@@ -82,15 +80,6 @@ class SignalTaken:
     outcome: Literal["stored", "repeated"]
     symbol_known: bool
     forward: Forward
-
-
-@dataclass(frozen=True, slots=True)
-class EventsTaken:
-    """Events are on the queue; those that cannot be understood too, to be quarantined with their reason."""
-
-    bot_id: str
-    accepted: int
-    refused: Sequence[generic.RefusedEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,37 +178,6 @@ def take_signal(
         symbol_known=normalise_symbol(signal.symbol, signal.venue or "").known,
         forward=_forward(stored_key, sender, ports, body=body, headers=headers),
     )
-
-
-def take_events(
-    document: Any, sender: Sender, ports: Ports, *, default_type: Literal["fill", "order"]
-) -> EventsTaken:
-    """Put fills or order events on the queue.
-
-    One that cannot be understood does not hold up its neighbours in an array: it goes to the queue as it
-    came, where the recorder quarantines it with its reason.
-
-    Raises:
-        InvalidInputError: not one event can be understood; names the field of the first.
-        NotAllowedError: one speaks for another bot, venue or account.
-        StoreUnavailableError: the store, which knows an order's symbol, is unavailable.
-        DeliveryError: the queue is unavailable. Sending all again does no harm.
-    """
-    elements = generic.elements_of(document)
-    keys = generic.signal_keys(elements, sender)
-    facts = ports.store.get_signals(keys) if keys else {}
-    signals = {key: json.loads(fact) for key, fact in facts.items()}
-    reading = generic.read_events(elements, sender, default_type=default_type, signals=signals)
-    if not reading.events:
-        first = reading.refused[0]
-        field = f"{first.index}.{first.field}" if isinstance(document, list) else first.field
-        raise InvalidInputError(first.detail, field)
-    bodies = [event.model_dump(mode="json", by_alias=True, exclude_none=True) for event in reading.events]
-    bodies.extend(dict(refused.body) for refused in reading.refused)
-    # ASCII: SQS refuses some characters that JSON allows.
-    texts = (json.dumps(body, separators=(",", ":"), default=str) for body in bodies)
-    ports.queue.send(list(pack_messages(texts)))
-    return EventsTaken(sender.bot_id, len(reading.events), reading.refused)
 
 
 def take_snapshot(document: Any, sender: Sender, ports: Ports) -> SnapshotTaken:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +23,7 @@ from functions.report.rendering.section import Chart, ReportContext
 from functions.report.rendering.sections import SECTIONS, results
 from functions.report.rendering.verdict import Level, Verdict, judge
 from linkage.contracts.report import ReportDocument
+from linkage.runtime.dependencies import once
 
 HERE = Path(__file__).parent
 MAX_HTML_BYTES = 90_000
@@ -161,7 +162,7 @@ def _page(content: _Content, *, html: bool) -> str:
     return environment.get_template(f"report.{suffix}").render(report=content.frame, sections=sections)
 
 
-@cache
+@once
 def _environment(*, html: bool) -> Environment:
     # The text part is no markup, and escaping it would show entities to the reader.
     return Environment(

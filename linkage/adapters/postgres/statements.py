@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
+from linkage.runtime.dependencies import once
 
-@cache
+
+@once
 def statement(module: str, name: str) -> LiteralString:
     """Return the statement ``sql/<name>.sql`` beside a module.
 

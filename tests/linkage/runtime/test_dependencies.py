@@ -80,9 +80,6 @@ def test_nothing_else_keeps_a_cache_of_its_own() -> None:
         path.relative_to(ROOT).as_posix()
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
-        if re.search(r"lru_cache|@cache\b|cached_property", path.read_text())
+        if re.search(r"lru_cache|@cache\b", path.read_text())
     }
-    # Those of the report move with its rooms.
-    assert {path for path in caching if not path.startswith("functions/report/")} == {
-        "linkage/runtime/dependencies.py"
-    }
+    assert caching == {"linkage/runtime/dependencies.py"}

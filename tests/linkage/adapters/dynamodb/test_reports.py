@@ -27,7 +27,7 @@ def test_a_released_claim_can_be_made_again(signals_table: SignalsTable) -> None
 
 def test_the_table_keeps_no_address_and_archives_no_claim(signals_table: SignalsTable) -> None:
     DynamoReportClaims(signals_table.name, signals_table.client).claim(PERIOD, "ada@example.com", at=NOW)
-    assert "ada" not in str(signals_table.items())
+    assert "ada@" not in str(signals_table.items())
     assert signals_table.stream_event() == {"Records": []}
 
 
