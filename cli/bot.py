@@ -216,9 +216,8 @@ def add(
         book=book,
         linked_since=_time(linked_since),
     )
-    record, token = register(
-        directory_of(cloud), wanted, now=datetime.now(UTC), loopback=cloud.stage == "local"
-    )
+    is_local = cloud.stage == "local"
+    record, token = register(directory_of(cloud), wanted, now=datetime.now(UTC), loopback=is_local)
     _show_token(record, token, cloud, as_json)
 
 
