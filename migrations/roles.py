@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 OWNER = "linkage_owner"
 
@@ -21,7 +21,7 @@ class LoginRole:
     """A role that logs in, with its limits.
 
     ``settings`` are defaults of its sessions; a session can change most of them, so they protect against
-    accidents, not against intent.
+    accidents, not against intent. ``temp_file_limit`` it cannot change.
     """
 
     name: str
@@ -41,9 +41,20 @@ LOGINS = (
         "reader", 15, {"jit": "off", "statement_timeout": "25s", "default_transaction_read_only": "on"}
     ),
     LoginRole(
-        "sql_reader", 5, {"jit": "off", "statement_timeout": "20s", "default_transaction_read_only": "on"}
+        "sql_reader",
+        5,
+        {
+            "jit": "off",
+            "statement_timeout": "20s",
+            "default_transaction_read_only": "on",
+            "temp_file_limit": "1GB",
+        },
     ),
 )
+
+_FOR_SUPERUSERS = ("temp_file_limit",)
+"""Settings that only a superuser may set, and the master user of RDS where AWS lets it. The rest goes on
+without them."""
 
 # A reader of SQL could otherwise hold locks that others wait for. Only the owner of these functions may
 # take the right away: a superuser can, the master user of RDS gets a warning and nothing changes.
@@ -85,9 +96,14 @@ def create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, st
             )
         )
         for setting, value in role.settings.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))
+            change = sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                name, sql.Identifier(setting), sql.Literal(value)
             )
+            try:
+                connection.execute(change)
+            except errors.InsufficientPrivilege:
+                if setting not in _FOR_SUPERUSERS:
+                    raise
         if passwords and role.name in passwords:
             connection.execute(
                 sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(passwords[role.name]))

@@ -115,11 +115,49 @@ def test_an_answer_fits_into_what_a_function_may_answer(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
+    "row",
+    [
+        "repeat(chr(1), 99999)",
+        ", ".join(["repeat('x', 99999)"] * 39),
+    ],
+    ids=["what JSON escapes", "many columns"],
+)
+def test_an_answer_fits_whatever_its_rows_are_made_of(ask: Ask, row: str) -> None:
+    answer = ask(f"SELECT {row} FROM generate_series(1, 40)")
+    assert (answer["ok"], answer["truncated"]) == (True, True)
+    assert len(json.dumps(answer)) < 6_000_000
+
+
+@pytest.mark.parametrize(
+    "row", ["repeat('x', 300000000)", ", ".join(["repeat('x', 99999)"] * 60)], ids=["one cell", "many cells"]
+)
+def test_a_first_row_that_there_is_no_room_for_is_told_and_not_taken(ask: Ask, row: str) -> None:
+    answer = ask(f"SELECT {row} FROM generate_series(1, 3)")
+    assert not answer["ok"]
+    assert "first row, or its error, is too large" in answer["error"]
+
+
+def test_rows_before_one_that_there_is_no_room_for_are_answered_as_cut(ask: Ask) -> None:
+    answer = ask("SELECT repeat('x', CASE g WHEN 3 THEN 200000000 ELSE 2 END) FROM generate_series(1, 4) g")
+    assert (answer["rows"], answer["truncated"]) == ([["xx"], ["xx"]], True)
+
+
+def test_small_rows_without_end_are_not_taken_for_a_large_one(ask: Ask) -> None:
+    answer = ask("SELECT repeat('x', 10000) FROM generate_series(1, 1000000)")
+    assert (len(answer["rows"]), answer["truncated"]) == (50, True)
+
+
+@pytest.mark.parametrize(
     ("statement", "words"),
     [
         ("SELEC 1", "syntax error"),
         ("SELECT nonsense FROM trade_records", "nonsense"),
         ("SELECT 1/0", "division by zero"),
+        ("SELECT 1/(5-g) FROM generate_series(1, 9) g", "division by zero"),
+        ("SELECT $1::text", "requires 1"),
+        ("SELECT repeat('x', 1000000)::int", "invalid input syntax for type integer"),
+        ("SELECT repeat('x', 300000000)::int", "too large for an answer"),
+        ("SELECT repeat('x', 1100000000)", "too large"),
         ("", "empty"),
         ("   ", "empty"),
         ("SELECT 'a\x00b'", "NUL"),
@@ -133,6 +171,7 @@ def test_an_error_of_the_users_is_an_answer(ask: Ask, statement: str, words: str
     answer = ask(statement)
     assert not answer["ok"]
     assert words in answer["error"]
+    assert len(answer["error"]) < 2_100
 
 
 def test_something_that_is_no_text_is_an_answer_too(ask: Ask) -> None:
@@ -158,6 +197,9 @@ HOSTILE = (
     "ALTER ROLE sql_reader SUPERUSER",
     "ALTER ROLE sql_reader SET statement_timeout = 0",
     "SET ROLE recorder",
+    "SET temp_file_limit = -1",
+    "SELECT set_config('temp_file_limit', '-1', false)",
+    "ALTER ROLE sql_reader SET temp_file_limit = -1",
     "SET SESSION AUTHORIZATION linkage_owner",
     "SELECT pg_advisory_lock(1)",
     "SELECT pg_try_advisory_lock(1)",
@@ -236,6 +278,21 @@ def test_a_statement_cannot_lift_its_own_time_limit(ledger_database: LedgerDatab
     with pytest.raises(QueryFailedError, match="timeout"):
         PostgresQueries(settings, max_rows=5).run(
             "SELECT set_config('statement_timeout', '0', false), pg_sleep(20)"
+        )
+
+
+def test_a_statement_cannot_fill_the_disk_with_temporary_files(
+    ask: Ask, ledger_database: LedgerDatabase
+) -> None:
+    assert ask("SHOW temp_file_limit")["rows"] == [["1GB"]]
+    settings = QueryLedgerSettings(**ledger_database.settings("sql_reader"))
+    name = sql.Identifier(ledger_database.name)
+    limit = sql.SQL("ALTER ROLE sql_reader IN DATABASE {} SET temp_file_limit = '1MB'").format(name)
+    with psycopg.connect(ledger_database.server.dsn(database=ledger_database.name)) as superuser:
+        superuser.execute(limit)
+    with pytest.raises(QueryFailedError, match="temp_file_limit"):
+        PostgresQueries(settings, max_rows=5).run(
+            "SELECT repeat('x', 99) || number FROM generate_series(1, 200000) number ORDER BY 1"
         )
 
 

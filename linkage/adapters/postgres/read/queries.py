@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import psycopg
-from psycopg import errors, generators
+from psycopg import errors
 from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGresult
 
 from linkage.adapters.postgres.connection import DeadlineConnection, DeadlineExceededError, connect
+from linkage.adapters.postgres.read.bounded_results import BoundedResults, TooMuchReceivedError
 from linkage.domain.errors import InvalidInputError, LedgerUnavailableError
 from linkage.ports.queries import QueryResult
 from linkage.runtime.settings import DatabaseSettings
 
 MAX_QUERY_LENGTH = 100_000
 MAX_CELL_LENGTH = 100_000
+MAX_MESSAGE_LENGTH = 2_000
 MAX_RESULT_LENGTH = 4_000_000
-"""What a function may answer is limited to 6 MB, and JSON escapes some of it."""
+"""As JSON; what a function may answer is limited to 6 MB."""
+MAX_RECEIVED_BYTES = 32_000_000
+"""Of all rows together, before cells are cut. The function has 512 MB, and holds a row in several forms."""
 
 _BOOLEAN, _BIGINT, _SMALLINT, _INTEGER, _OID = 16, 20, 21, 23, 26
 _CONVERTED: dict[int, Callable[[str], Any]] = {
@@ -32,8 +36,9 @@ _CONVERTED: dict[int, Callable[[str], Any]] = {
 """By type. All others stay as PostgreSQL writes them: exact, and safe for every value a type can have."""
 
 _ROWS = (ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK)
-_UNAVAILABLE = ("08", "53")
-_SHUT_DOWN = ("57P01", "57P02", "57P03")
+_TOO_LARGE = "its first row, or its error, is too large for an answer; select less of it"
+_SERVER_AT_FAULT = ("53100", "53300", "57P01", "57P02", "57P03")
+"""Its disk is full, it has no connection left, it shuts down, crashed, or starts."""
 
 
 class QueryFailedError(InvalidInputError):
@@ -74,31 +79,44 @@ class PostgresQueries:
                 return self._answer(connection, text)
             except DeadlineExceededError:
                 raise
+            except TooMuchReceivedError:
+                raise QueryFailedError(_TOO_LARGE, "sql") from None
             except psycopg.Error as error:
-                state = error.sqlstate
-                if state is None or state[:2] in _UNAVAILABLE or state in _SHUT_DOWN:
+                if _is_unavailable(error):
                     raise LedgerUnavailableError("PostgreSQL ended the connection") from error
                 raise QueryFailedError(_message(error)) from error
 
     def _answer(self, connection: DeadlineConnection, text: bytes) -> QueryResult:
+        results = BoundedResults(connection, max_bytes=MAX_RECEIVED_BYTES)
         connection.pgconn.send_prepare(b"", text)
-        _complete(connection)
+        results.last()
         connection.pgconn.send_describe_prepared(b"")
-        described = _complete(connection)
+        described = results.last()
         fields = range(described.nfields)
         columns = [(described.fname(number) or b"").decode() for number in fields]
-        types = [described.ftype(number) for number in fields]
+        converted = [_CONVERTED.get(described.ftype(number)) for number in fields]
 
         connection.pgconn.send_query_prepared(b"", [])
         connection.pgconn.set_single_row_mode()
         rows: list[list[Any]] = []
         length = 0
-        for values in _stream(connection, len(columns)):
-            length += sum(len(value) for value in values if value is not None) + 4 * len(values)
-            if len(rows) == self._max_rows or (rows and length > MAX_RESULT_LENGTH):
-                return QueryResult(columns, rows, truncated=True)
-            rows.append([_cell(kind, value) for kind, value in zip(types, values, strict=True)])
+        try:
+            for values in _values(results, len(columns)):
+                row = [_cell(convert, value) for convert, value in zip(converted, values, strict=True)]
+                length += len(json.dumps(row))
+                if len(rows) == self._max_rows or length > MAX_RESULT_LENGTH:
+                    return _cut(columns, rows)
+                rows.append(row)
+        except TooMuchReceivedError:
+            return _cut(columns, rows)
         return QueryResult(columns, rows, truncated=False)
+
+
+def _cut(columns: list[str], rows: list[list[Any]]) -> QueryResult:
+    """Return the rows that there is room for, if there are any."""
+    if not rows:
+        raise QueryFailedError(_TOO_LARGE, "sql")
+    return QueryResult(columns, rows, truncated=True)
 
 
 def _checked(statement: object) -> bytes:
@@ -116,15 +134,9 @@ def _checked(statement: object) -> bytes:
     return text
 
 
-def _complete(connection: DeadlineConnection) -> PGresult:
-    results = connection.wait(generators.execute(connection.pgconn))
-    return _good(connection, results[-1])
-
-
-def _stream(connection: DeadlineConnection, width: int) -> Iterator[list[bytes | None]]:
+def _values(results: BoundedResults, width: int) -> Iterator[list[bytes | None]]:
     """Yield rows as they come, so that a caller who has enough need not take the rest."""
-    while (result := connection.wait(generators.fetch(connection.pgconn))) is not None:
-        _good(connection, result)
+    for result in results.each():
         if result.status in _ROWS:
             for row in range(result.ntuples):
                 yield [result.get_value(row, column) for column in range(width)]
@@ -132,17 +144,21 @@ def _stream(connection: DeadlineConnection, width: int) -> Iterator[list[bytes |
             raise QueryFailedError("only statements that answer with rows are possible here", "sql")
 
 
-def _good(connection: DeadlineConnection, result: PGresult) -> PGresult:
-    if result.status == ExecStatus.FATAL_ERROR:
-        raise errors.error_from_result(result, encoding=connection.info.encoding)
-    return result
+def _is_unavailable(error: psycopg.Error) -> bool:
+    """Tell whether the server is at fault, or the way to it, and not the statement.
+
+    One that asks for parameters, or for more memory or temporary files than there are, is told so.
+    """
+    state = error.sqlstate
+    if state is None:
+        return True
+    return state in _SERVER_AT_FAULT or (state[:2] == "08" and state != "08P01")
 
 
-def _cell(kind: int, value: bytes | None) -> Any:
+def _cell(convert: Callable[[str], Any] | None, value: bytes | None) -> Any:
     if value is None:
         return None
     text = value.decode(errors="replace")
-    convert = _CONVERTED.get(kind)
     if convert is not None:
         return convert(text)
     return text if len(text) <= MAX_CELL_LENGTH else text[:MAX_CELL_LENGTH] + "…"
@@ -155,4 +171,5 @@ def _message(error: psycopg.Error) -> str:
         parts.append(f"at character {diagnostics.statement_position}")
     if diagnostics.message_hint:
         parts.append(diagnostics.message_hint)
-    return "; ".join(parts)
+    text = "; ".join(parts)
+    return text if len(text) <= MAX_MESSAGE_LENGTH else text[:MAX_MESSAGE_LENGTH] + "…"

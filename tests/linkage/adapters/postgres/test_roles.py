@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 from psycopg import errors
 
+from migrations.roles import create_roles
 from tests.support.events import fill, native_id, our_key, signal
 from tests.support.ledger import LedgerDatabase, ToldLedger
 
@@ -103,3 +106,31 @@ def test_the_owner_does_not_log_in(told: ToldLedger) -> None:
     assert told.database.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == [
         ("linkage_owner",)
     ]
+
+
+class MasterOfRds:
+    """A connection whose user may not set what only superusers may."""
+
+    def __init__(self, connection: psycopg.Connection[Any], *, forbidden: str) -> None:
+        self._connection = connection
+        self._forbidden = forbidden
+
+    def execute(self, query: Any) -> Any:
+        """Execute it, unless it is forbidden."""
+        text = query if isinstance(query, str) else query.as_string(self._connection)
+        if self._forbidden in text:
+            raise errors.InsufficientPrivilege("permission denied to set parameter")
+        return self._connection.execute(query)
+
+
+@pytest.mark.parametrize(("forbidden", "goes_on"), [("temp_file_limit", True), ("statement_timeout", False)])
+def test_who_may_not_limit_temporary_files_sets_everything_else(
+    ledger_database: LedgerDatabase, forbidden: str, goes_on: bool
+) -> None:
+    with psycopg.connect(ledger_database.server.dsn(), autocommit=True) as superuser:
+        master: Any = MasterOfRds(superuser, forbidden=forbidden)
+        if goes_on:
+            create_roles(master)
+        else:
+            with pytest.raises(errors.InsufficientPrivilege):
+                create_roles(master)
