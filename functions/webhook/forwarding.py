@@ -2,7 +2,8 @@
 
 Whoever takes the lease forwards; who comes meanwhile waits for that outcome. A receiver that takes the post
 or refuses it settles the matter. Without an answer it may have the order, so nobody forwards until the lease
-has ended. Each forward carries the signal's key as ``Idempotency-Key``: it shows a second one.
+has ended. Each forward carries the signal's key as ``Idempotency-Key``, by which a receiver knows a second
+one.
 """
 
 from __future__ import annotations

@@ -257,6 +257,14 @@ def webhook_outlasts_the_api(assembly: Assembly) -> None:
     assembly.functions()["receive"]["Timeout"] = 30
 
 
+def a_lease_of_the_tee_that_ends_before_its_function(assembly: Assembly) -> None:
+    assembly.environment("receive")["LINKAGE_FORWARD_LEASE_SECONDS"] = "20.0"
+
+
+def the_tee_posts_to_its_own_machine(assembly: Assembly) -> None:
+    assembly.environment("receive")["LINKAGE_FORWARD_TO_LOOPBACK"] = "true"
+
+
 def source_concurrency_over_reserved(assembly: Assembly) -> None:
     assembly.functions()["record_fills"]["ReservedConcurrentExecutions"] = 2
 

@@ -110,6 +110,17 @@ def functions_run_on_the_tested_platform_and_end_in_time(assembly: Assembly) -> 
     assert assembly.functions()["receive"]["Timeout"] < 29
 
 
+def the_tees_lease_outlasts_its_function_and_only_the_local_cloud_forwards_to_itself(
+    assembly: Assembly,
+) -> None:
+    function, variables = assembly.functions()["receive"], assembly.environment("receive")
+    assert float(variables["LINKAGE_FORWARD_LEASE_SECONDS"]) > function["Timeout"]
+    busy = ("LINKAGE_FORWARD_TIMEOUT_SECONDS", "LINKAGE_FORWARD_WAIT_SECONDS")
+    assert max(float(variables[name]) for name in busy) < function["Timeout"] / 2
+    allowed = variables["LINKAGE_FORWARD_TO_LOOPBACK"] == "true"
+    assert allowed == (assembly.stage.local is not None)
+
+
 def functions_with_postgresql_are_inside_and_all_others_outside(assembly: Assembly) -> None:
     inside = {name for name, function in assembly.functions().items() if "VpcConfig" in function}
     assert inside == (set() if assembly.stage.local else set(LOGINS))
@@ -196,6 +207,7 @@ CHECKS: tuple[Callable[[Assembly], None], ...] = (
     each_function_has_exactly_the_environment_of_its_settings,
     no_environment_holds_a_secret_outside_this_machine,
     functions_run_on_the_tested_platform_and_end_in_time,
+    the_tees_lease_outlasts_its_function_and_only_the_local_cloud_forwards_to_itself,
     functions_with_postgresql_are_inside_and_all_others_outside,
     local_functions_that_are_inside_in_aws_find_every_other_endpoint_closed,
     every_function_logs_to_a_group_with_retention,

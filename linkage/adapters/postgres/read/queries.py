@@ -147,7 +147,7 @@ def _values(results: BoundedResults, width: int) -> Iterator[list[bytes | None]]
 def _is_unavailable(error: psycopg.Error) -> bool:
     """Tell whether the server is at fault, or the way to it, and not the statement.
 
-    One that asks for parameters, or for more memory or temporary files than there are, is told so.
+    A statement that asks for parameters, or for more memory or temporary files than there are, is at fault.
     """
     state = error.sqlstate
     if state is None:
