@@ -92,7 +92,7 @@ MUTANTS = (
         "two forward at once",
         "45",
         SIGNALS,
-        (("AND {_OPEN} AND {free}\"", "AND {_OPEN}\""),),
+        (("forward_until <= :clock", "forward_until > :clock"),),
     ),
     Mutant(
         "stream filter without MODIFY",
