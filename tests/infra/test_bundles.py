@@ -123,9 +123,12 @@ def test_data_files_come_with_the_code_beside_them() -> None:
         name: {path for path in paths(bundle) if not path.endswith((".py", ".sql"))}
         for name, bundle in bundles.items()
     }
+    rendering = ROOT / "functions" / "report" / "rendering"
     templates = {
         path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "functions" / "report" / "rendering" / "templates").iterdir()
+        for folder in (rendering / "templates", rendering / "sections")
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix != ".py"
     }
     assert data.pop("send_report") == templates
     authorities = {name for name, files in data.items() if files == {"rds-ca.pem"}}
@@ -140,7 +143,7 @@ def test_statements_come_with_the_package_that_runs_them() -> None:
         statements = {
             path.relative_to(ROOT).as_posix()
             for package in packages
-            for path in (ROOT / package).glob("*.sql")
+            for path in (ROOT / package / "sql").glob("*.sql")
         }
         assert {path for path in held if path.endswith(".sql")} == statements, bundle.name
 
