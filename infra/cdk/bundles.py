@@ -1,9 +1,10 @@
 """What is in each zip.
 
 A zip holds the modules that its handler imports, directly and through others, and what an import graph
-cannot see: the data files beside those modules, what a setting names (the stage's market and strategy, the
-authorities of RDS), packages that are read as folders (the migrations), and the pins of its own dependency
-group. A module that a function does not import can change without a new deployment of that function.
+cannot see: the statements that those modules run, the other data files beside them, what a setting names (the
+stage's market and strategy, the authorities of RDS), packages that are read as folders (the migrations), and
+the pins of its own dependency group. A module that a function does not import, and a statement that it does
+not run, can change without a new deployment of that function.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from functions.report.settings import SendReportSettings
 from functions.sighook.settings import REFERENCE_STRATEGY, SighookSettings
 from functions.webhook.settings import WebhookSettings
 from infra.cdk.closure import Imports
+from infra.cdk.statements import STATEMENT_FOLDER, statements_of
 from infra.cdk.strategies import OURS, package_folder, package_of
 from linkage.runtime.settings import DatabaseSettings, Settings
 
@@ -233,7 +235,7 @@ class _Contents:
 
 
 def _module_files(closure: Iterable[str]) -> Iterator[BundledFile]:
-    """Yield the files of our own modules in a closure, and the data files beside them."""
+    """Yield the files of our own modules in a closure, their statements, and the data files beside them."""
     folders: set[Path] = set()
     for module in closure:
         if module.partition(".")[0] not in OURS:
@@ -242,14 +244,21 @@ def _module_files(closure: Iterable[str]) -> Iterator[BundledFile]:
         path = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
         folders.add(path.parent)
         yield BundledFile(ROOT / path, path)
+        for statement in statements_of(ROOT / path):
+            yield BundledFile(statement, statement.relative_to(ROOT))
     for folder in folders:
         for path in _data_files(ROOT / folder):
             yield BundledFile(path, path.relative_to(ROOT))
 
 
 def _data_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a package's folder that are no code, and those of its folders without code."""
+    """Yield the files of a package's folder that are no code, and those of its folders without code.
+
+    Statements are left out: they come with the module that runs them.
+    """
     for path in folder.iterdir():
+        if path.name == STATEMENT_FOLDER:
+            continue
         if path.is_dir():
             if not _is_hidden(path) and next(path.rglob("*.py"), None) is None:
                 yield from (file for file in path.rglob("*") if _is_content(file, folder))

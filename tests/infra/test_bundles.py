@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 
 from infra.cdk.bundles import ENTRY_POINTS, MARKETS, ROOT, Bundle, Market, bundles_of, migrations_digest
 from infra.cdk.stages import MARKET_ADDRESSES, load_stage
+from infra.cdk.statements import statements_of
 from tests.infra.assembly import Assembly
 from tests.infra.assertions.functions import SETTINGS
 from tests.infra.checkout import Checkout
@@ -32,6 +34,9 @@ EDITS = {
     "linkage/adapters/aws/ses_mailer.py": {"send_report"},
     "linkage/adapters/dynamodb/reports.py": {"send_report"},
     "linkage/adapters/postgres/read/queries.py": {"query_ledger"},
+    "linkage/adapters/postgres/read/sql/spells.sql": {"read_ledger"},
+    "linkage/adapters/postgres/lots/sql/insert_episodes.sql": {*RECORDER, "read_ledger"},
+    "linkage/adapters/postgres/lots/sql/differing_episodes.sql": {"read_ledger"},
     "linkage/adapters/postgres/connection.py": {*RECORDER, "read_ledger", "query_ledger", "migrate"},
     "linkage/adapters/markets/simulated.py": {"run_strategy", *BROKER},
     "linkage/adapters/markets/exchange.py": set(),
@@ -41,6 +46,8 @@ EDITS = {
     "infra/cdk/rds-ca.pem": {*RECORDER, "read_ledger", "query_ledger", "migrate"},
     "infra/cdk/stacks/service.py": set(),
 }
+
+STATEMENT = re.compile(r'statement\(__file__, "(\w+)"\)')
 
 EMPTY_MIGRATION = """
 revision = "9999"
@@ -136,16 +143,33 @@ def test_data_files_come_with_the_code_beside_them() -> None:
     assert all(not files for name, files in data.items() if name not in authorities)
 
 
-def test_statements_come_with_the_package_that_runs_them() -> None:
+def test_statements_come_with_the_modules_that_run_them() -> None:
     for bundle in bundles_on().values():
         held = {path for path in paths(bundle) if not path.startswith("migrations/")}
-        packages = {str(Path(path).parent) for path in held if path.endswith(".py")}
-        statements = {
-            path.relative_to(ROOT).as_posix()
-            for package in packages
-            for path in (ROOT / package / "sql").glob("*.sql")
+        run = {
+            (Path(path).parent / "sql" / f"{name}.sql").as_posix()
+            for path in held
+            if path.endswith(".py")
+            for name in STATEMENT.findall((ROOT / path).read_text())
         }
-        assert {path for path in held if path.endswith(".sql")} == statements, bundle.name
+        assert {path for path in held if path.endswith(".sql")} == run, bundle.name
+
+
+def test_a_function_has_no_statement_that_it_does_not_run() -> None:
+    query_ledger = paths(bundles_on()["query_ledger"])
+    assert "linkage/adapters/postgres/read/queries.py" in query_ledger
+    assert not [path for path in query_ledger if path.endswith(".sql")]
+    lots = {Path(path).stem for path in paths(bundles_on()["record_fills"]) if "/lots/sql/" in path}
+    assert "insert_episodes" in lots
+    assert not [name for name in lots if name.startswith("differing_")]
+
+
+def test_a_statement_that_is_not_named_by_a_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    module = tmp_path / "module.py"
+    module.write_text('ORDERS = statement(__file__, "orders")\nOTHERS = statement(__file__, ORDERS)\n')
+    with pytest.raises(ValueError, match=r"module\.py:2: a statement is named by a text"):
+        list(statements_of(module))
 
 
 def test_the_migrations_are_where_they_run_and_where_they_are_started() -> None:
