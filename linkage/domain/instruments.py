@@ -69,14 +69,6 @@ def normalise_symbol(spelling: str, venue: str = "") -> Instrument:
     return Instrument(text, known=False) if found is None else Instrument(found, known=True)
 
 
-def split_symbol(symbol: str) -> tuple[str, str] | None:
-    """Return base and quote of a normalised symbol; None when it is not one."""
-    if not _CANONICAL.fullmatch(symbol):
-        return None
-    base, _, quote = symbol.partition(":")[0].partition("-")
-    return base, quote
-
-
 def _canonical(text: str) -> str | None:
     """``BTC-USD``, ``BTC-USDT:USDT``; aliases of assets are still to be replaced."""
     if not _CANONICAL.fullmatch(text):

@@ -110,31 +110,6 @@ class OpenTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
-    """How far signals went.
-
-    Attributes:
-        sent: signals that were sent. ordered: those that became an order. filled: those that were filled.
-        suppressed: signals that were held back, by guardrail.
-    """
-
-    sent: int = 0
-    ordered: int = 0
-    filled: int = 0
-    suppressed: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def order_rate(self) -> Decimal | None:
-        """Orders per signal sent; None of none."""
-        return ratio(Decimal(self.ordered), Decimal(self.sent))
-
-    @property
-    def fill_rate(self) -> Decimal | None:
-        """Filled signals per signal sent; None of none."""
-        return ratio(Decimal(self.filled), Decimal(self.sent))
-
-
-@dataclass(frozen=True, slots=True)
 class Performance:
     """Every metric of some closed episodes in one currency. None: there is nothing to divide by.
 

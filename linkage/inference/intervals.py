@@ -95,19 +95,6 @@ def needed_for_means(difference: float, deviation: float, *, rules: Rules | None
     return ceil(2 * (deviation * z / difference) ** 2)
 
 
-def needed_for_rates(first: float, second: float, *, rules: Rules | None = None) -> int:
-    """Return how many episodes each of two sets needs to show a difference of win rates, looked at once.
-
-    Source: J. L. Fleiss, Statistical Methods for Rates and Proportions (1981), formula 3.14, without the
-    correction for continuity.
-    """
-    rules = rules or Rules()
-    both = (first + second) / 2
-    under_none = quantile(0.5 + rules.confidence / 2) * sqrt(2 * both * (1 - both))
-    under_some = quantile(rules.power) * sqrt(first * (1 - first) + second * (1 - second))
-    return ceil(((under_none + under_some) / (first - second)) ** 2)
-
-
 def quantile(probability: float) -> float:
     """Return the quantile of the standard normal distribution."""
     return NormalDist().inv_cdf(probability)

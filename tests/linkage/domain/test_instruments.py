@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkage.domain.instruments import Instrument, normalise_symbol, split_symbol
+from linkage.domain.instruments import Instrument, normalise_symbol
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,3 @@ def test_a_venue_may_mean_something_of_its_own() -> None:
 def test_normalising_twice_changes_nothing(spelling: str) -> None:
     once = normalise_symbol(spelling).symbol
     assert normalise_symbol(once).symbol == once
-
-
-def test_a_symbol_splits_into_base_and_quote() -> None:
-    assert split_symbol("BTC-USDT:USDT") == ("BTC", "USDT")
-    assert split_symbol("AAPL") is None

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.performance import (
-    Conversion,
     Drawdown,
     Observation,
     OpenPosition,
@@ -164,12 +163,6 @@ def test_slippage_is_a_cost_on_either_side() -> None:
 def test_an_episode_for_which_nothing_was_paid_has_no_result_per_unit() -> None:
     found = measure(results("1", entry_notional=Decimal(0)))
     assert (found.expectancy, found.expectancy_per_unit) == (Decimal(1), None)
-
-
-def test_conversion_counts_what_became_of_signals() -> None:
-    found = Conversion(sent=8, ordered=6, filled=4, suppressed={"cooldown": 3})
-    assert (found.order_rate, found.fill_rate) == (Decimal("0.75"), Decimal("0.5"))
-    assert Conversion().order_rate is None
 
 
 @given(st.lists(st.decimals(min_value=-(10**9), max_value=10**9, places=18), min_size=1, max_size=40))
