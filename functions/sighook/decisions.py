@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,8 @@ from linkage.domain.ids import ClientOrderId, RunId
 from linkage.domain.keys import OrderIntent, make_client_order_id
 from linkage.domain.snapshots import MAIN_ARM, Snapshot, make_run_id
 from linkage.ports.market import Candles
-from linkage.strategy.arms import Arm, candles_of, choose_arm
+from linkage.strategy.arms import Arm, choose_arm
+from linkage.strategy.candles import candles_of
 from linkage.strategy.decisions import Decided, Decision
 from linkage.strategy.plugin import Strategy
 from linkage.strategy.state import StrategyState
@@ -59,23 +60,6 @@ def decide(
         )
         for arm in arms
     ]
-
-
-def state_after(
-    before: StrategyState, turns: Sequence[Turn], closed: datetime, refused: Collection[str]
-) -> StrategyState:
-    """Return the state after all arms; symbols whose signal was refused had none.
-
-    No two arms decide on one symbol.
-    """
-    symbols = dict(before.symbols)
-    for turn in turns:
-        decided = turn.decided.state.symbols
-        symbols |= {name: known for name, known in decided.items() if known != before.symbols.get(name)}
-    unchanged = {name: known for name, known in before.symbols.items() if name in refused}
-    return StrategyState(
-        {name: known for name, known in symbols.items() if name not in refused} | unchanged, closed
-    )
 
 
 def publishable(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from functions.sighook.decisions import Turn, decide, make_signal, publishable, state_after
+from functions.sighook.decisions import Turn, decide, make_signal, publishable
 from functions.sighook.publishing import post_signals, publish_snapshot, record_run
 from functions.sighook.run_state import Memory, state_to_store, strategy_state
 from functions.sighook.runs import ArmRun, Completed, Deployment, InvalidParameters, NotRun, Posted
@@ -31,7 +31,7 @@ from linkage.strategy.arms import Arm, default_arms, parse_arms
 from linkage.strategy.candles import last_close
 from linkage.strategy.decisions import Decision, sent_signals
 from linkage.strategy.plugin import Strategy
-from linkage.strategy.state import StrategyState
+from linkage.strategy.state import StrategyState, state_after
 
 EARLY = timedelta(minutes=1)
 """A schedule fires a little before or after its time; this much early is still its time."""
@@ -103,7 +103,7 @@ def run(scheduled_at: datetime, deployment: Deployment, ports: Ports) -> Complet
     refused = frozenset(signal.decision.symbol for signal in posted if signal.outcome == "refused")
     times = {"scheduled_at": scheduled_at, "started_at": started_at}
     record_run(completed, deployment, **times, store=ports.store, clock=ports.clock)
-    remember(state_after(before, turns, closed, refused))
+    remember(state_after(before, (turn.decided.state for turn in turns), closed, refused))
     return completed
 
 

@@ -16,7 +16,7 @@ time every arm meets every symbol and every market. A document without arms is o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,8 +26,6 @@ from typing import Any
 from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import ConfigurationError
 from linkage.domain.snapshots import MAIN_ARM
-from linkage.ports.market import Candles
-from linkage.strategy.candles import only_bars, only_symbols
 from linkage.strategy.documents import read_document
 from linkage.strategy.parameters import StrategyParameters
 from linkage.strategy.plugin import NAME, Strategy
@@ -121,12 +119,6 @@ def choose_arm(arms: Sequence[Arm], strategy: str, symbol: str, bar_time: dateti
         if position < reached:
             return arm
     return arms[-1]
-
-
-def candles_of(candles: Candles, symbols: Iterable[str], bars: int) -> Candles:
-    """Return the last bars of some symbols; of what the market refused, only what is among them."""
-    last = only_bars(candles, max(0, len(candles.times) - bars), len(candles.times))
-    return only_symbols(last, frozenset(symbols))
 
 
 def _arm(

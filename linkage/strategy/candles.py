@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -50,3 +50,9 @@ def only_bars(candles: Candles, first: int, end: int) -> Candles:
         closes=candles.closes[:, bars],
         volumes=candles.volumes[:, bars],
     )
+
+
+def candles_of(candles: Candles, symbols: Iterable[str], bars: int) -> Candles:
+    """Return the last bars of some symbols; of what the market refused, only what is among them."""
+    last = only_bars(candles, max(0, len(candles.times) - bars), len(candles.times))
+    return only_symbols(last, frozenset(symbols))

@@ -1,8 +1,9 @@
 """The version of a strategy's code: a hash that changes exactly when its decisions may.
 
-It covers the strategy's package, each file that the package imports, directly or through others, and the
-versions of the third-party packages among these imports. The graph is read from the sources, so an import
-inside a function counts as much as one at the top, and nothing has to be imported to be found.
+It covers the strategy's package, the host's modules that every decision runs through, each file that these
+import, directly or through others, and the versions of the third-party packages among these imports. The
+graph is read from the sources, so an import inside a function counts as much as one at the top, and nothing
+has to be imported to be found.
 
 Of a module, what the interpreter acts on is hashed: its syntax tree, without docstrings and what is there
 for the type checker only. Comments, blank lines and layout are not in a tree. The tree is written out here
@@ -27,9 +28,14 @@ from linkage.domain.errors import ConfigurationError
 OURS = frozenset({"linkage", "strategies"})
 """Top-level packages whose sources count although a distribution may have their names."""
 
+HOST = ("linkage.strategy.candles", "linkage.strategy.state", "linkage.strategy.walk")
+"""What gives a strategy its bars and its state, and leads it from bar to bar. Its decisions run through these
+whether it imports them or not."""
+
 DECLARATION = ("linkage.strategy.plugin", "Strategy")
 """How a strategy makes itself known. The host calls the strategy by it and the strategy calls nothing of it,
-so this one import is not followed: a change of how parameters are read changes no decision on them."""
+so this one import is not followed: a change of how parameters are read changes no decision on them. What
+decisions do run through is in ``HOST``."""
 
 _NOT_RUN = (".pyc", ".pyi")
 _LEFT_OUT = ("__pycache__", "tests")
@@ -74,6 +80,8 @@ def contents(package: str) -> dict[str, bytes]:
             sources.add(name.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
         else:
             found[name] = path.read_bytes()
+    for module in HOST:
+        sources.add(module)
     return found | sources.closure()
 
 

@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
@@ -31,12 +31,13 @@ from linkage.domain.errors import ConfigurationError, InvalidInputError
 from linkage.domain.problems import first_problem
 from linkage.domain.snapshots import Snapshot, make_snapshot
 from linkage.ports.market import Candles
-from linkage.strategy.candles import last_close, only_bars, only_symbol
+from linkage.strategy.candles import last_close, only_symbol
 from linkage.strategy.code_version import code_version
 from linkage.strategy.decisions import Decided, Decision
 from linkage.strategy.documents import read_document
 from linkage.strategy.parameters import StrategyParameters
 from linkage.strategy.state import StrategyState
+from linkage.strategy.walk import has_interval, walk
 
 ADDED = ("strategy", "code_version", "symbols")
 """What a snapshot has besides the fields of the model."""
@@ -55,7 +56,8 @@ class Strategy(Generic[P]):
     Attributes:
         name: in snapshots, keys, runs and state.
         package: import name of the package that holds the module that the import path names. Its files,
-            and what they import, are its ``code_version``.
+            what they import, and the host's modules that all decisions run through, are its
+            ``code_version``.
         parameters: the model; frozen, every field with a default.
         decide: from candles, the state before, parameters and the close of the last bar (aware UTC, a
             multiple of the interval) to the decisions of that bar. Pure: the same input gives the same
@@ -174,20 +176,12 @@ class Strategy(Generic[P]):
         Raises:
             InvalidInputError: the candles are of another interval.
         """
-        if candles.interval_seconds != parameters.interval_seconds:
+        if not has_interval(candles, parameters):
             raise InvalidInputError(
                 f"bars of {candles.interval_seconds} s do not suit parameters "
                 f"for {parameters.interval_seconds} s", field="interval_seconds",
             )  # fmt: skip
-        if self.series is not None and candles.symbols:
-            yield from self.series(candles, state, parameters)
-            return
-        for last in range(parameters.bars - 1, len(candles.times)):
-            closed = datetime.fromtimestamp(int(candles.times[last]) + candles.interval_seconds, UTC)
-            seen = only_bars(candles, last - parameters.bars + 1, last + 1)
-            decided = self.decide(seen, state, parameters, closed)
-            state = decided.state
-            yield decided
+        yield from walk(candles, state, parameters, decide=self.decide, series=self.series)
 
     @property
     def code_version(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -54,3 +54,23 @@ class StrategyState:
         for symbol, signal in signals.items():
             symbols[symbol] = SymbolState(signal, self.before(symbol, signal.at))
         return StrategyState(symbols, completed_at or self.completed_at)
+
+
+def state_after(
+    before: StrategyState, arms: Iterable[StrategyState], closed: datetime, refused: Collection[str]
+) -> StrategyState:
+    """Return the state after a run of all arms; symbols whose signal was refused had none.
+
+    Args:
+        before: the state that they share.
+        arms: the state after each; no two arms decide on one symbol.
+        closed: when the bar ended, aware UTC.
+        refused: symbols.
+    """
+    symbols = dict(before.symbols)
+    for arm in arms:
+        symbols |= {name: known for name, known in arm.symbols.items() if known != before.symbols.get(name)}
+    unchanged = {name: known for name, known in before.symbols.items() if name in refused}
+    return StrategyState(
+        {name: known for name, known in symbols.items() if name not in refused} | unchanged, closed
+    )

@@ -98,6 +98,12 @@ def test_blanks_comments_docstrings_layout_and_what_types_need_change_nothing(
     [
         ("linkage/strategy/window.py", "failed & usable", "failed | usable"),
         ("linkage/strategy/candles.py", "// interval_seconds *", "/ interval_seconds *"),
+        ("linkage/strategy/candles.py", "len(candles.times) - bars", "len(candles.times) - bars + 20"),
+        ("linkage/strategy/state.py", "known != before.symbols", "known == before.symbols"),
+        ("linkage/strategy/state.py", "if name not in refused", "if name in refused"),
+        ("linkage/strategy/walk.py", "last - parameters.bars + 1", "last - parameters.bars + 2"),
+        ("linkage/strategy/walk.py", "is not None and candles", "is not None or candles"),
+        ("linkage/strategy/walk.py", "_seconds == parameters", "_seconds != parameters"),
         ("linkage/strategy/decisions.py", 'order_type: str = "market"', 'order_type: str = "limit"'),
         ("linkage/strategy/state.py", "known.last.at < now", "known.last.at <= now"),
         ("linkage/strategy/parameters.py", "max_bridged: Annotated[float, Field(ge=0, le=1)] = 0.15",
@@ -114,6 +120,17 @@ def test_one_changed_operator_of_the_host_changes_the_example_as_well_as_ours(
 
     assert before["strategies.matrix"] != after["strategies.matrix"]
     assert before["mean_cross"] != after["mean_cross"]
+
+
+def test_what_every_decision_runs_through_counts_for_a_strategy_that_imports_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lone").mkdir()
+    (tmp_path / "lone" / "__init__.py").write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    for name in ("candles", "state", "walk", "decisions"):
+        assert f"linkage/strategy/{name}.py" in contents("lone")
 
 
 @pytest.mark.parametrize(
