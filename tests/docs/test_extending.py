@@ -204,6 +204,7 @@ def test_an_indicator_is_added_in_the_files_of_its_recipe_and_no_other(copy: Pat
         "test_each_field_changes_a_decision[trend_margin]",
     ):
         assert f"{test} PASSED" in passed
+    run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/functions/sighook/test_service.py")
 
 
 def test_a_source_is_added_in_the_files_of_its_recipe_and_no_other(copy: Path) -> None:

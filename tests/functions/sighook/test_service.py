@@ -16,6 +16,7 @@ from linkage.domain.errors import DeliveryError
 from linkage.domain.keys import is_ours
 from linkage.ports.market import Candles
 from linkage.ports.sink import SinkReply
+from strategies.matrix.indicators.registry import INDICATORS
 from strategies.matrix.strategy import MATRIX
 from tests.functions.sighook.fakes import NOON, ArrayMarket, FakeParameters, FakeSink, FakeStates, later, wave
 from tests.support.clock import FrozenClock
@@ -74,7 +75,7 @@ def test_a_run_posts_every_decision_with_all_its_evidence(world: World) -> None:
     assert body["bar_time"] == "2026-11-22T11:55:00Z"
     breakdown = body["indicator_breakdown"]
     assert isinstance(breakdown, dict)
-    assert len(breakdown) == 14
+    assert len(breakdown) == 2 * len(INDICATORS)
     assert set(breakdown["Buy RSI"]) == {"decision", "value", "threshold", "weight", "contribution"}
     assert {"Buy Touch", "Buy RSI"} <= set(body["indicators_fired"])  # type: ignore[call-overload]
     assert {"price", "notional", "take_profit", "stop_loss", "order_type", "arm", "propensity"} <= set(body)
