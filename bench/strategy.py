@@ -78,7 +78,10 @@ def make_candles(size: Size) -> Candles:
     lows = np.minimum(opens, closes) * (1 - np.abs(random.normal(0, 0.002, shape)))
     times = int(NOON.timestamp()) - INTERVAL * np.arange(size.bars, 0, -1, dtype=np.int64)
     names = tuple(f"S{number:03}-USD" for number in range(size.symbols))
-    return Candles(names, INTERVAL, times, opens, highs, lows, closes, random.uniform(5, 50, shape))
+    return Candles(
+        symbols=names, interval_seconds=INTERVAL, times=times,
+        opens=opens, highs=highs, lows=lows, closes=closes, volumes=random.uniform(5, 50, shape),
+    )  # fmt: skip
 
 
 def arrays_of(candles: Candles) -> list[Floats]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # most functions have no numpy in their zip
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Candles:
     """Closed bars of several symbols on one grid of time.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ _CACHED = 8_000
 """Values of one array that are checked at a time; with those of the others they fit into the cache."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Window:
     """Bars of the usable symbols, arrays of shape (bars, symbols), the decision's bar last; read only.
 
@@ -68,10 +69,8 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
         bars = slice(int(columns[0]), int(columns[0]) + parameters.bars)
         opens, highs, lows, closes, volumes = (values[:, bars] for values in series)
         if _is_clean(opens, highs, lows, closes, volumes):
-            opens, highs, lows, closes, volumes = (
-                _transposed(values) for values in (opens, highs, lows, closes, volumes)
-            )
-            return Window(symbols, opens, highs, lows, closes, volumes, skipped)
+            arrays = (_transposed(values) for values in (opens, highs, lows, closes, volumes))
+            return _window(symbols, arrays, skipped)
     opens, highs, lows, closes, volumes = (_select(values, columns, found) for values in series)
     missing = np.isnan(closes)
     checks = (
@@ -92,7 +91,8 @@ def select_window(candles: Candles, parameters: StrategyParameters, now: datetim
         np.ascontiguousarray(values[:, keep]) for values in (opens, highs, lows, closes, volumes)
     )
     bridge(opens, highs, lows, closes, volumes, np.isnan(closes))
-    return Window(tuple(symbols[column] for column in keep), opens, highs, lows, closes, volumes, skipped)
+    names = tuple(symbols[column] for column in keep)
+    return _window(names, (opens, highs, lows, closes, volumes), skipped)
 
 
 def rows_in_order(values: Floats) -> Floats:
@@ -163,4 +163,18 @@ def bridge(
 
 def _empty(skipped: dict[str, str]) -> Window:
     none = np.empty((0, 0))
-    return Window((), none, none, none, none, none, skipped)
+    return _window((), [none] * 5, skipped)
+
+
+def _window(symbols: tuple[str, ...], arrays: Iterable[Floats], skipped: dict[str, str]) -> Window:
+    """Return a window of opens, highs, lows, closes and volumes."""
+    opens, highs, lows, closes, volumes = arrays
+    return Window(
+        symbols=symbols,
+        opens=opens,
+        highs=highs,
+        lows=lows,
+        closes=closes,
+        volumes=volumes,
+        skipped=skipped,
+    )

@@ -110,16 +110,22 @@ def _candidate(
         if momentum.fires[column]:
             rate, threshold = to_decimal(momentum.value[column]), to_decimal(momentum.threshold[column])
             strength = rate / threshold if threshold else Decimal("Infinity")
-            return Candidate(symbol, _side(side), "roc_momo", strength, fired)
+            return Candidate(
+                symbol=symbol, side=_side(side), trigger="roc_momo", strength=strength, fired=fired
+            )
     buys = result.buy >= parameters.score_buy_target
     sells = result.sell >= parameters.score_sell_target
     if buys and sells and result.buy == result.sell:
         return None
     if buys and (not sells or result.buy > result.sell):
-        return Candidate(symbol, "buy", "score", result.buy / parameters.score_buy_target, result.buy_fired)
-    if sells:
+        strength = result.buy / parameters.score_buy_target
         return Candidate(
-            symbol, "sell", "score", result.sell / parameters.score_sell_target, result.sell_fired
+            symbol=symbol, side="buy", trigger="score", strength=strength, fired=result.buy_fired
+        )
+    if sells:
+        strength = result.sell / parameters.score_sell_target
+        return Candidate(
+            symbol=symbol, side="sell", trigger="score", strength=strength, fired=result.sell_fired
         )
     return None
 

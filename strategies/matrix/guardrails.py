@@ -14,7 +14,7 @@ from strategies.matrix.parameters import Parameters
 LINKAGE_BUDGET = "linkage_budget"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A decision that may still be held back.
 

@@ -22,7 +22,7 @@ Breakdown = dict[str, dict[str, str | int | None]]
 SIGNIFICANT_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Reading:
     """What one indicator says on one side, for every symbol at the last bar.
 
@@ -86,7 +86,7 @@ def _reading(name: str, weight: Decimal, outcome: Outcome, known: Flags | None =
         threshold = np.full_like(value, threshold)
     if known is not None and not known.all():
         fires, value = fires & known, np.where(known, value, np.nan)
-    return Reading(name, weight, fires, value, threshold)
+    return Reading(name=name, weight=weight, fires=fires, value=value, threshold=threshold)
 
 
 def score(readings: Readings, column: int) -> Score:

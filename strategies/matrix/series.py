@@ -28,7 +28,7 @@ _AT_ONCE = 4_000
 """Windows that are computed at a time; their values at one bar fit into the cache."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Series:
     """All bars, arrays of shape (bars, symbols) without holes.
 
@@ -52,7 +52,10 @@ class _Series:
             ]
             for values in (self.highs, self.lows, self.closes, self.volumes)
         )
-        return Window(symbols * count, closes, highs, lows, closes, volumes, {})
+        return Window(
+            symbols=symbols * count, opens=closes, highs=highs, lows=lows, closes=closes, volumes=volumes,
+            skipped={},
+        )  # fmt: skip
 
 
 def walk(candles: Candles, state: StrategyState, parameters: Parameters) -> Iterator[Decided]:
@@ -109,7 +112,7 @@ def _prepare(candles: Candles, parameters: Parameters) -> _Series:
             values[0, bad[0]] = 1.0
         volumes[0, bad[0]] = 0.0
     bridge(opens, highs, lows, closes, volumes, bad)
-    return _Series(highs, lows, closes, volumes, reasons)
+    return _Series(highs=highs, lows=lows, closes=closes, volumes=volumes, reasons=reasons)
 
 
 def _reasons(missing: Flags, invalid: Flags, volumes: Floats, parameters: Parameters) -> NDArray[np.int8]:

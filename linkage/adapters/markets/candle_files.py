@@ -177,8 +177,10 @@ def on_grid(
     block = np.stack(selected, axis=1) if selected else np.empty((5, 0, bars))
     opens, highs, lows, closes, volumes = block
     return Candles(
-        tuple(symbols), interval_seconds, starts, opens, highs, lows, closes, volumes, refused=refused
-    )
+        symbols=tuple(symbols), interval_seconds=interval_seconds, times=starts,
+        opens=opens, highs=highs, lows=lows, closes=closes, volumes=volumes,
+        refused=refused,
+    )  # fmt: skip
 
 
 def broken(problem: str) -> Series:

@@ -74,7 +74,8 @@ class SimulatedMarket:
         first = (int(starts[0]) - days[0] * DAY) // interval_seconds
         opens, highs, lows, closes, volumes = block[:, rows, first : first + bars]
         return Candles(
-            tuple(known), interval_seconds, starts, opens, highs, lows, closes, volumes,
+            symbols=tuple(known), interval_seconds=interval_seconds, times=starts,
+            opens=opens, highs=highs, lows=lows, closes=closes, volumes=volumes,
             spreads={symbol: BASES[symbol][1] / 4 for symbol in known},
             refused={symbol: "unknown_symbol" for symbol in wanted if symbol not in BASES},
         )  # fmt: skip

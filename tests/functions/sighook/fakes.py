@@ -104,8 +104,10 @@ class ArrayMarket:
         refused = {symbol: "unknown_symbol" for symbol in symbols if symbol not in self.closes}
         highs, lows = np.maximum(opens, closes), np.minimum(opens, closes)
         return Candles(
-            tuple(known), interval_seconds, times, opens, highs, lows, closes, volumes, refused=refused
-        )
+            symbols=tuple(known), interval_seconds=interval_seconds, times=times,
+            opens=opens, highs=highs, lows=lows, closes=closes, volumes=volumes,
+            refused=refused,
+        )  # fmt: skip
 
 
 def wave(length: int = 400, *, name: str = "A") -> list[float]:

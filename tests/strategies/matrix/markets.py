@@ -29,7 +29,10 @@ def candles_of(rows: Mapping[str, Sequence[Row]], *, end: datetime = NOON) -> Ca
     bars = block.shape[1]
     times = int(end.timestamp()) - INTERVAL * np.arange(bars, 0, -1, dtype=np.int64)
     opens, highs, lows, closes, volumes = (block[:, :, field] for field in range(5))
-    return Candles(tuple(names), INTERVAL, times, opens, highs, lows, closes, volumes)
+    return Candles(
+        symbols=tuple(names), interval_seconds=INTERVAL, times=times,
+        opens=opens, highs=highs, lows=lows, closes=closes, volumes=volumes,
+    )  # fmt: skip
 
 
 def rows_of(closes: Sequence[float], *, wick: float = 0.0, volume: float = 10.0) -> list[Row]:
@@ -52,7 +55,9 @@ def block_of(markets: Sequence[Sequence[Row]], bars: int) -> Window:
     block = np.array([rows[-bars:] for rows in markets])
     opens, highs, lows, closes, volumes = (np.ascontiguousarray(block[:, :, field].T) for field in range(5))
     names = tuple(f"S{number}-USD" for number in range(len(markets)))
-    return Window(names, opens, highs, lows, closes, volumes, {})
+    return Window(
+        symbols=names, opens=opens, highs=highs, lows=lows, closes=closes, volumes=volumes, skipped={}
+    )  # fmt: skip
 
 
 def random_rows(bars: int, seed: int, *, volatility: float = 0.004) -> list[Row]:

@@ -225,7 +225,10 @@ def test_what_cannot_be_recomputed_is_said_to_be_so(fact: dict[str, Any]) -> Non
 
 def test_no_symbols_no_decisions() -> None:
     empty = np.empty((0, 300))
-    candles = Candles((), 300, np.arange(300, dtype=np.int64), empty, empty, empty, empty, empty)
+    candles = Candles(
+        symbols=(), interval_seconds=300, times=np.arange(300, dtype=np.int64),
+        opens=empty, highs=empty, lows=empty, closes=empty, volumes=empty,
+    )  # fmt: skip
 
     assert decide(candles, StrategyState(), EASY, NOON).decisions == ()
     assert not math.isnan(EASY.rsi_buy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,9 @@ from strategies.matrix.guardrails import (
 from strategies.matrix.parameters import Parameters
 from tests.strategies.matrix.markets import NOON, later
 
-BUY = Candidate("A-USD", "buy", "score", Decimal("1.05"), ("Buy RSI", "Buy Touch"))
+BUY = Candidate(
+    symbol="A-USD", side="buy", trigger="score", strength=Decimal("1.05"), fired=("Buy RSI", "Buy Touch")
+)
 
 
 def context(last: LastSignal | None = None, spread: float = 0.0, **changes: Any) -> Context:
@@ -52,7 +55,7 @@ def test_each_guardrail_objects_and_is_silent(name: str, objecting: Context, sil
 
 def test_a_flip_needs_the_target_and_its_margin() -> None:
     flipping = context(LastSignal("sell", later(-50)))
-    strong = Candidate("A-USD", "buy", "score", Decimal("1.1"), BUY.fired)
+    strong = replace(BUY, strength=Decimal("1.1"))
 
     assert first_objection(strong, flipping) is None
 
@@ -77,7 +80,7 @@ def test_the_first_objection_names_the_signal() -> None:
 
 def test_a_budget_keeps_the_strongest_whatever_their_order() -> None:
     some = [
-        Candidate(symbol, "buy", "score", Decimal(strength), ())
+        replace(BUY, symbol=symbol, strength=Decimal(strength))
         for symbol, strength in (("A", "1.1"), ("B", "1.3"), ("C", "1.1"), ("D", "1.2"))
     ]
 

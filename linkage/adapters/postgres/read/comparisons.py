@@ -82,7 +82,7 @@ def compare_sets(
         reference, ids = _reference(of_strategy, involved)
         if reference is None or len(ids) < 2:
             continue
-        group = _Group(connection, window, at, currency, ids, of_strategy)
+        group = _Group(connection, window=window, at=at, currency=currency, ids=ids, spells=of_strategy)
         in_currency = [row for row in still_open if row["quote_currency"] == currency]
         comparisons += group.compare(reference, in_currency, tried)
     return comparisons
@@ -105,6 +105,7 @@ class _Group:
     def __init__(
         self,
         connection: Connection,
+        *,
         window: Window,
         at: datetime,
         currency: str,
