@@ -101,7 +101,12 @@ class Generator:
         self._number += 1
         at = START + timedelta(seconds=self._number)
         snapshot_id = self._snapshot.snapshot_id
-        key = make_client_order_id(OrderIntent("bench", "main", "bench", snapshot_id, "BTC-USD", "buy", at))
+        key = make_client_order_id(
+            OrderIntent(
+                deployment="bench", account="main", strategy="bench", snapshot_id=snapshot_id,
+                symbol="BTC-USD", side="buy", bar_time=at,
+            )
+        )  # fmt: skip
         signal = Signal.model_validate(
             {
                 "client_order_id": key, "snapshot_id": snapshot_id, "symbol": "BTC-USD", "side": "buy",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from cli.cloud import Cloud
-from cli.stage_parameters import Stage, changes_of_arms, decoded, query_ledger, stage_of
+from cli.stage_parameters import changes_of_arms, decoded, query_ledger, stage_of
 from linkage.domain.canonical import iso_utc
 from linkage.domain.changes import changes_between
 from linkage.domain.errors import ConfigurationError
@@ -63,7 +64,7 @@ def read_documents(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
         except ConfigurationError as error:
             changes = [f"refused: {error}"]
         else:
-            known = Stage(stage.strategy, stage.symbols, None, None, before)
+            known = replace(stage, document=None, problem=None, arms=before)
             changes, before = changes_of_arms(known, arms) or ["nothing"], arms
         documents.append(
             {

@@ -55,7 +55,7 @@ def stage_of(cloud: Cloud) -> Stage:
         arms = default_arms(strategy) if document is None else parse_arms(strategy, document)
     except ConfigurationError as error:
         problem, arms = error, _last_valid(cloud, strategy)
-    return Stage(strategy, str(universe), document, problem, arms)
+    return Stage(strategy=strategy, symbols=str(universe), document=document, problem=problem, arms=arms)
 
 
 def content_of(stage: Stage, arm: Arm) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import gzip
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -112,10 +112,7 @@ def shifted(candles: Candles, *, last: datetime) -> dict[str, list[Candle]]:
     """
     newest = max(bars[-1].time for bars in candles.values() if bars)
     move = last - newest
-    return {
-        symbol: [Candle(bar.time + move, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
-        for symbol, bars in candles.items()
-    }
+    return {symbol: [replace(bar, time=bar.time + move) for bar in bars] for symbol, bars in candles.items()}
 
 
 def prepare(candles: Candles, folder: Path, *, source: str, now: datetime, bars: int) -> PreparedMarket:

@@ -129,7 +129,11 @@ def _mail(request: ReportRequest, report: RenderedReport, ports: Ports) -> Repor
     if report.level not in _MAILED_LEVELS[request.send_when] and not report.all_clear:
         return ReportOutcome(report, withheld=True)
     message = MailMessage(
-        report.subject, report.html, report.text, _attachments(report.csv), list(report.images.items())
+        subject=report.subject,
+        html=report.html,
+        text=report.text,
+        attachments=_attachments(report.csv),
+        images=list(report.images.items()),
     )
     period = ReportPeriod(request.name, request.window.start, request.window.end)
     sent, failed, repeated = [], [], 0

@@ -86,7 +86,9 @@ def render(
         verdict = replace(verdict, advice=_with_state(verdict.advice, memory, document.period.end))
     # An older period than the last one that was reported has no report before it that anybody knows.
     known = memory if memory is not None and memory.end == document.period.end else None
-    context = ReportContext(document, verdict, zone, SnapshotNames(document), known)
+    context = ReportContext(
+        document=document, verdict=verdict, zone=zone, names=SnapshotNames(document), memory=known
+    )
     title = formatting.plain(subject, 200) if subject else verdict.subject
     content = _fitting(context, title=title, stage=stage)
     return RenderedReport(

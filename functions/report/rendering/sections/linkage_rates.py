@@ -57,9 +57,10 @@ def _tiles(rates: ModeRates) -> list[RateTile]:
 
 def _tile(label: str, rate: Rate, note: str, *, good: bool = True) -> RateTile:
     if rate.percent is None:
-        return RateTile(label, formatting.NOTHING, "none to count", note, good)
+        return RateTile(label=label, percent=formatting.NOTHING, counts="none to count", note=note, good=good)
     counts = f"{formatting.count(rate.part)} of {formatting.count(rate.whole)}"
-    return RateTile(label, f"{rate.percent.removesuffix('.0')} %", counts, note, good)
+    percent = f"{rate.percent.removesuffix('.0')} %"
+    return RateTile(label=label, percent=percent, counts=counts, note=note, good=good)
 
 
 SECTION = Section("linkage_rates", build, SectionLimits())
