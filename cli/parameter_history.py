@@ -10,23 +10,21 @@ from botocore.exceptions import ClientError
 
 from cli.cloud import Cloud
 from cli.stage_parameters import changes_of_arms, decoded, query_ledger, stage_of
+from linkage.adapters.postgres.statements import statement
 from linkage.domain.canonical import iso_utc
 from linkage.domain.changes import changes_between
 from linkage.domain.errors import ConfigurationError
 from linkage.strategy.arms import Arm, default_arms, parse_arms
+
+_ACTIVATIONS = statement(__file__, "activations")
 
 
 def read_activations(cloud: Cloud, limit: int) -> list[dict[str, Any]]:
     """Return when which snapshots came into force and what they changed, newest first."""
     rows = query_ledger(
         cloud,
-        # The one number in it was checked to be one.
-        "SELECT a.strategy, a.arm, activated_at, deactivated_at, a.snapshot_id::text, s.label, s.parameters,"  # noqa: S608
-        " previous.parameters AS before FROM (SELECT *, lag(snapshot_id) OVER (PARTITION BY strategy, arm"
-        " ORDER BY activated_at) AS before_id FROM strategy_activations) a"
-        " JOIN strategy_snapshots s USING (snapshot_id)"
-        " LEFT JOIN strategy_snapshots previous ON previous.snapshot_id = a.before_id"
-        f" ORDER BY activated_at DESC, a.strategy, a.arm LIMIT {limit}",
+        # The function takes no parameters beside the statement.
+        f"{_ACTIVATIONS}LIMIT {limit:d}",
     )
     for row in rows:
         before, after = row.pop("before"), row.pop("parameters")

@@ -18,54 +18,15 @@ from demo.stage import Stage
 from demo.truth import Notebook, StoredLink, compare, recompute_links
 from functions.report.rendering.images import beside, images_of
 from linkage.adapters.markets.files import FileMarket
+from linkage.adapters.postgres.statements import statement
 from linkage.domain.canonical import iso_utc
 from linkage.domain.ids import FIRST_PARTY_BOT
 
-LINKS = """
-SELECT link.order_id, link.bot_id, link.client_order_id AS signal_key, link.snapshot_id, link.method,
-       link.trigger_type, link.buy_score, link.sell_score, link.signalled_at,
-       tr.client_order_id AS order_key, tr.parent_order_id, tr.replaces_order_id, tr.symbol, tr.side
-FROM trade_strategy_link link JOIN trade_records tr USING (order_id)
-ORDER BY link.order_id
-"""
-EXECUTED_LINKS = """
-SELECT order_id FROM order_dispositions WHERE disposition = 'linked'
-"""
-COUNTS = """
-SELECT (SELECT count(*) FROM order_dispositions
-        WHERE disposition IN ('linked', 'pending', 'lost', 'conflict')) AS strategy_orders,
-       (SELECT count(*) FROM order_dispositions WHERE disposition = 'linked') AS linked,
-       (SELECT count(*) FROM order_dispositions WHERE disposition = 'pending') AS pending,
-       (SELECT count(*) FROM order_dispositions WHERE disposition = 'lost') AS lost,
-       (SELECT count(*) FROM order_dispositions WHERE disposition = 'conflict') AS conflict,
-       (SELECT count(*) FROM order_dispositions WHERE disposition = 'external') AS external,
-       (SELECT count(*) FROM trade_records WHERE status = 'rejected') AS refused,
-       (SELECT count(DISTINCT symbol) FROM order_dispositions WHERE disposition = 'linked') AS symbols,
-       (SELECT count(DISTINCT bot_id) FROM order_dispositions WHERE disposition = 'linked') AS bots,
-       (SELECT count(*) FROM order_dispositions d JOIN trade_strategy_link USING (order_id)
-        WHERE d.disposition = 'linked' AND method = 'parent') AS bracket_children,
-       (SELECT count(*) FROM counted_fills) AS fills,
-       (SELECT count(*) FROM strategy_signals) AS signals,
-       (SELECT count(*) FROM strategy_snapshots) AS snapshots,
-       (SELECT count(*) FROM strategy_runs) AS runs,
-       (SELECT count(*) FROM quarantine_summary) AS quarantined
-"""
-OWN = """
-SELECT (SELECT count(*) FROM (SELECT FROM counted_fills JOIN trade_strategy_link USING (order_id)
-                              WHERE bot_id = 'sighook' AND kind = 'FILL'
-                              GROUP BY order_id HAVING count(*) > 1) parts) AS partial_fills,
-       (SELECT count(*) FROM counted_fills WHERE kind = 'CUMULATIVE') AS cumulative_events,
-       (SELECT count(*) FROM trade_records WHERE status = 'rejected' AND key_is_ours) AS own_refused,
-       (SELECT count(*) FROM trade_strategy_link
-        WHERE method = 'replaced' AND bot_id = 'sighook') AS replaced,
-       (SELECT count(*) FROM strategy_signals WHERE disposition = 'suppressed') AS suppressed
-"""
-TRIGGERS = """
-SELECT trigger_type, count(*) AS orders
-FROM order_dispositions JOIN trade_strategy_link link USING (order_id)
-WHERE disposition = 'linked' AND link.bot_id = 'sighook' AND trigger_type IS NOT NULL
-GROUP BY trigger_type ORDER BY trigger_type
-"""
+LINKS = statement(__file__, "links")
+EXECUTED_LINKS = statement(__file__, "linked_orders")
+COUNTS = statement(__file__, "counts")
+OWN = statement(__file__, "own_counts")
+TRIGGERS = statement(__file__, "triggers")
 EXPECTED_TRIGGERS = ("score", "roc_momo", "take_profit", "stop_loss")
 SNAPSHOTS = "SELECT snapshot_id, parameters FROM strategy_snapshots"
 SHOWN_PROBLEMS = 20

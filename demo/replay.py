@@ -14,6 +14,7 @@ from demo import foreign
 from demo.disorder import Deliveries
 from demo.plan import Plan
 from demo.stage import DemoError, Stage
+from linkage.adapters.postgres.statements import statement
 from linkage.domain.canonical import iso_utc
 from strategies.matrix.strategy import MATRIX
 
@@ -21,6 +22,7 @@ QUIET_SECONDS = 90.0
 POLL_SECONDS = 0.25
 KEY_PATTERN = "^[0-9a-f]{32}$"
 """What the foreign bot's keys look like to us: a UUID without its hyphens."""
+_SOME_FILLS = statement(__file__, "some_fills")
 
 
 @dataclass(slots=True)
@@ -216,13 +218,7 @@ class Replay:
 
     def _some_fills_again(self) -> list[dict[str, Any]]:
         """Return fills that the stream brought, as a poll finds them later."""
-        rows = self.stage.query(
-            "SELECT DISTINCT f.order_id, r.venue_order_id, f.fill_id, f.venue, f.account, f.kind, f.symbol,"
-            " f.side, f.price, f.quantity, f.quantity_unit, f.fee, f.fee_currency,"
-            """ to_char(f.executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS executed_at"""
-            " FROM counted_fills f JOIN fill_receipts r USING (order_id, fill_id, venue, account)"
-            " WHERE f.kind = 'FILL' ORDER BY f.order_id, f.fill_id LIMIT 60"
-        )
+        rows = self.stage.query(_SOME_FILLS)
         return [
             {
                 "schema": "linkage.v1",

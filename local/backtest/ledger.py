@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg.rows import namedtuple_row
 
 from functions.migrate.service import migrate
 from linkage.adapters.postgres.connection import LedgerConnection
@@ -66,10 +67,10 @@ class OwnLedger:
         """Store a trial, unless it is there."""
         self.writing.keep_trials([json.dumps(trial.document())])
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query, as an operator gets them."""
-        with psycopg.connect(self.dsn("sql_reader")) as connection:
-            return connection.execute(query.encode()).fetchall()
+    def rows(self, query: LiteralString) -> list[Any]:
+        """Return the rows of a query, as an operator may read them, by the names of their columns."""
+        with psycopg.connect(self.dsn("sql_reader"), row_factory=namedtuple_row) as connection:
+            return list(connection.execute(query))
 
     def close(self) -> None:
         """Disconnect."""

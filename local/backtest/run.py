@@ -12,6 +12,7 @@ from typing import Any
 
 from functions.report.rendering.images import beside
 from functions.report.rendering.render import RenderedReport, render
+from linkage.adapters.postgres.statements import statement
 from linkage.contracts.report import ReportDocument
 from linkage.domain.canonical import iso_utc, parse_utc
 from linkage.domain.facts import FactBatch, Window
@@ -22,22 +23,9 @@ from local.backtest.trials import Trial
 
 STAGE = "backtest"
 _LOT_SECONDS = 600.0
-_COUNTS = """
-SELECT count(*) FILTER (WHERE executed), count(*) FILTER (WHERE disposition = 'linked'),
-       count(*) FILTER (WHERE executed AND side = 'sell')
-FROM order_dispositions
-"""
-_EPISODES = """
-SELECT count(*) FILTER (WHERE closed_at IS NOT NULL), count(*) FILTER (WHERE closed_at IS NULL),
-       count(*) FILTER (WHERE closed_at IS NOT NULL AND net_pnl > 0),
-       count(*) FILTER (WHERE closed_at IS NOT NULL AND net_pnl < 0)
-FROM episode_results
-"""
-_TRIGGERS = """
-SELECT coalesce(trigger_type, 'none'), count(*)
-FROM order_dispositions JOIN trade_strategy_link USING (order_id)
-WHERE disposition = 'linked' GROUP BY 1 ORDER BY 1
-"""
+_COUNTS = statement(__file__, "counts")
+_EPISODES = statement(__file__, "episodes")
+_TRIGGERS = statement(__file__, "triggers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +129,23 @@ def files_of(outcome: Outcome) -> dict[str, str | bytes]:
 
 
 def _result(history: History, traded: Traded, ledger: OwnLedger) -> dict[str, Any]:
-    ((executed, linked, exits),) = ledger.rows(_COUNTS)
-    ((closed, still_open, won, lost),) = ledger.rows(_EPISODES)
+    (orders,) = ledger.rows(_COUNTS)
+    (episodes,) = ledger.rows(_EPISODES)
     return {
         "symbols": list(history.candles.symbols),
         "refused": dict(history.candles.refused),
         "bars": history.bars,
         "signals": sum(traded.sent.values()),
         "suppressed": dict(sorted(traded.suppressed.items())),
-        "executed": executed,
-        "linked": linked,
-        "exits": exits,
-        "episodes": {"closed": closed, "open": still_open, "won": won, "lost": lost},
-        "by_trigger": dict(ledger.rows(_TRIGGERS)),
+        "executed": orders.executed,
+        "linked": orders.linked,
+        "exits": orders.exits,
+        "episodes": {
+            "closed": episodes.closed,
+            "open": episodes.still_open,
+            "won": episodes.won,
+            "lost": episodes.lost,
+        },
+        "by_trigger": {row.trigger_name: row.orders for row in ledger.rows(_TRIGGERS)},
         "money": {quote: formatted(money) for quote, money in sorted(traded.money.items())},
     }

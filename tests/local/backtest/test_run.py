@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from linkage.domain.errors import SchemaMismatchError
 from local.backtest.history import Request, open_history
 from local.backtest.ledger import OwnLedger, own_ledger
 from local.backtest.run import Outcome, files_of, run
@@ -47,23 +47,25 @@ def test_every_trade_is_linked_and_what_was_traded_adds_up(
     assert {"score", "take_profit", "stop_loss"} <= set(result["by_trigger"])
     assert outcome.report.level == "ok"
     rows = ledger.rows(
-        "SELECT side, sum(price * quantity), sum(fee) FROM counted_fills WHERE kind = 'FILL' GROUP BY side"
+        "SELECT side, sum(price * quantity) AS value, sum(fee) AS fees FROM counted_fills"
+        " WHERE kind = 'FILL' GROUP BY side"
     )
-    totals = {side: (value, fees) for side, value, fees in rows}
+    totals = {row.side: row for row in rows}
     (money,) = result["money"].values()
-    assert Decimal(money["spent"]) == round(totals["buy"][0], 12)
-    assert Decimal(money["got"]) == round(totals["sell"][0], 12)
-    assert Decimal(money["fees"]) == totals["buy"][1] + totals["sell"][1]
+    assert Decimal(money["spent"]) == round(totals["buy"].value, 12)
+    assert Decimal(money["got"]) == round(totals["sell"].value, 12)
+    assert Decimal(money["fees"]) == totals["buy"].fees + totals["sell"].fees
     net = sum((Decimal(money[name]) for name in ("got", "held")), Decimal(0))
     net -= sum((Decimal(money[name]) for name in ("spent", "fees")), Decimal(0))
     assert abs(Decimal(money["net"]) - net) < Decimal("1e-10")
     assert ledger.rows("SELECT count(*) FROM strategy_runs") == [(81,)]
     episodes = result["episodes"]
     assert episodes["won"] + episodes["lost"] == episodes["closed"] > 10
-    ((earned, paid_for_the_rest),) = ledger.rows(
-        "SELECT (SELECT sum(net_pnl) FROM episodes), (SELECT sum(entry_value + entry_fee) FROM open_lots)"
+    (sums,) = ledger.rows(
+        "SELECT (SELECT sum(net_pnl) FROM episodes) AS earned,"
+        " (SELECT sum(entry_value + entry_fee) FROM open_lots) AS paid_for_the_rest"
     )
-    matched = earned + Decimal(money["held"]) - paid_for_the_rest
+    matched = sums.earned + Decimal(money["held"]) - sums.paid_for_the_rest
     assert abs(Decimal(money["net"]) - matched) < Decimal("1e-9")
 
 
@@ -83,9 +85,9 @@ def test_the_same_trial_is_written_down_once_and_for_good(candle_folder: Path, n
     again = tried(candle_folder, ledger, at=LATER)
 
     assert again.result == outcome.result
-    ((result, tried_at),) = ledger.rows("SELECT result, tried_at FROM trials")
-    assert (result, tried_at) == (outcome.result, NOW)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+    (row,) = ledger.rows("SELECT result, tried_at FROM trials")
+    assert (row.result, row.tried_at) == (outcome.result, NOW)
+    with pytest.raises(SchemaMismatchError, match="permission denied for table trials"):
         ledger.recorder.run(lambda connection: connection.execute("DELETE FROM trials"))
 
 
