@@ -237,10 +237,11 @@ def read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
         InvalidInputError: it cannot be understood; names the field.
         NotAllowedError: it speaks for another bot, venue or account.
     """
+    fields = canonical.fields_of(document)
     source = BY_NAME.get(sender.source, GENERIC)
-    if source.is_native(document):
-        return source.read_signal(document, sender), source.key_field
-    return canonical.read_signal(document, sender), canonical.KEY_FIELD
+    if source.is_native(fields):
+        return source.read_signal(fields, sender), source.key_field
+    return canonical.read_signal(fields, sender), canonical.KEY_FIELD
 
 
 def _snapshot_of(signal: Signal) -> tuple[Snapshot | None, UUID | None]:

@@ -8,6 +8,7 @@ the position; a test order says so in ``source``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -18,7 +19,7 @@ from linkage.contracts.signals import Signal
 from linkage.contracts.types import Key, Name, Number, Side, Wire
 from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import InvalidInputError
-from linkage.sources.canonical import fields_of, with_instrument
+from linkage.sources.canonical import with_instrument
 from linkage.sources.sender import Sender
 
 STRATEGY = "bottrader"
@@ -95,19 +96,19 @@ class BotTraderPost(Wire):
         return {"trigger": value} if isinstance(value, str) else value
 
 
-def is_native(document: Any) -> bool:
-    """Whether a document is that bot's: it has `pair` where everybody else has `symbol`."""
-    return not (isinstance(document, dict) and "symbol" in document)
+def is_native(fields: Mapping[str, Any]) -> bool:
+    """Whether a post is that bot's: it has `pair` where everybody else has `symbol`."""
+    return "symbol" not in fields
 
 
-def read_signal(document: Any, sender: Sender) -> Signal:
+def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
     """Return the signal that a post of the existing bot means.
 
     Raises:
         InvalidInputError: it cannot be understood; names the field as that bot does.
     """
     try:
-        post = BotTraderPost.model_validate(dict(fields_of(document)))
+        post = BotTraderPost.model_validate(dict(fields))
         signal = _signal(post, sender)
     except ValidationError as error:
         raise invalid_input(error) from None

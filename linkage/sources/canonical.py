@@ -20,19 +20,18 @@ PINNED_FIELDS = ("bot_id", "venue", "account")
 TIMES = ("signalled_at", "bar_time")
 
 
-def is_native(_document: Any) -> bool:
-    """Every document is read as a canonical one unless its source says otherwise."""
+def is_native(_fields: Mapping[str, Any]) -> bool:
+    """Every post is read as a canonical one unless its source says otherwise."""
     return True
 
 
-def read_signal(document: Any, sender: Sender) -> Signal:
-    """Return the signal that a body holds, with the sender's venue and account, its symbol normalised.
+def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
+    """Return the signal of a post, with the sender's venue and account, its symbol normalised.
 
     Raises:
         InvalidInputError: it cannot be understood; names the field.
         NotAllowedError: it speaks for another bot, venue or account.
     """
-    fields = fields_of(document)
     if fields.get("bot_id", sender.bot_id) != sender.bot_id:
         raise NotAllowedError("a signal is stored under the bot of its credential", "bot_id")
     completed = complete(fields, sender)

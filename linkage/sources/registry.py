@@ -38,7 +38,7 @@ class Source:
         setup: what the bot's owner does; ``{url}``, ``{api}``, ``{token}``, ``{venue}`` and ``{account}`` are
             filled in.
         docs: heading of docs/bots.md, as in a link.
-        read_signal: returns the signal that a post means.
+        read_signal: returns the signal that the fields of a post mean; they are those of a JSON object.
         is_native: whether a post is in this format; one that is not is read as a canonical signal.
         key_field: what its posts call the key.
         path: where they are posted.
@@ -49,8 +49,8 @@ class Source:
     name: str
     setup: str
     docs: str
-    read_signal: Callable[[Any, Sender], Signal] = canonical.read_signal
-    is_native: Callable[[Any], bool] = canonical.is_native
+    read_signal: Callable[[Mapping[str, Any], Sender], Signal] = canonical.read_signal
+    is_native: Callable[[Mapping[str, Any]], bool] = canonical.is_native
     key_field: str = canonical.KEY_FIELD
     path: str = "/v1/signals"
     reads_fills: bool = False

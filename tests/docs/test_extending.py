@@ -69,6 +69,7 @@ MYBOT = '''"""The posts of mybot: one object with its own field names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from linkage.contracts.signals import Signal
@@ -83,10 +84,15 @@ In mybot's settings:
 """
 
 
-def read_signal(document: Any, sender: Sender) -> Signal:
+def is_native(fields: Mapping[str, Any]) -> bool:
+    """Whether a post is mybot's: it has `market` where everybody else has `symbol`."""
+    return "symbol" not in fields
+
+
+def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
     """Return the signal that a post of mybot means."""
     names = {"ref": "client_order_id", "market": "symbol", "what": "side", "at": "signalled_at"}
-    return canonical.read_signal({names[name]: value for name, value in document.items()}, sender)
+    return canonical.read_signal({names[name]: value for name, value in fields.items()}, sender)
 '''
 
 TRY_MYBOT = """
@@ -219,7 +225,7 @@ def test_a_source_is_added_in_the_files_of_its_recipe_and_no_other(copy: Path) -
         imported="from linkage.sources.sender import Sender\n",
         after="    GENERIC,",
         row='    Source(name="mybot", docs="any-bot", setup=mybot.SETUP,'
-        " read_signal=mybot.read_signal, key_field=mybot.KEY_FIELD),",
+        " read_signal=mybot.read_signal, is_native=mybot.is_native, key_field=mybot.KEY_FIELD),",
     )
     run(copy, "-m", "cli.reference")
 
@@ -230,6 +236,8 @@ def test_a_source_is_added_in_the_files_of_its_recipe_and_no_other(copy: Path) -
         copy, "-c", "from linkage.sources.registry import BY_NAME as s; print(s['mybot'].setup.format("
         "url='U', api='A', token='T', venue='V', account='A'))"
     )  # fmt: skip
+    passed = run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-v", "tests/linkage/sources")
+    assert "test_every_source_may_post_a_canonical_signal[mybot] PASSED" in passed
 
 
 def test_a_section_of_the_report_is_added_in_the_files_of_its_recipe_and_no_other(copy: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import yaml
@@ -30,7 +31,8 @@ def sender(source: str) -> Sender:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_the_setup_of_a_source_can_be_filled_in(source: Source) -> None:
-    text = source.setup.format(url="U", api="https://api", token="T", venue="V", account="A")
+    url = f"https://api{source.path}"
+    text = source.setup.format(url=url, api="https://api", token="T", venue="V", account="A")
     assert "{url}" not in text
     assert "https://api" in text
 
@@ -71,15 +73,26 @@ def test_what_is_no_object_is_refused_in_every_format(document: object) -> None:
             read_signal(document, sender(source.name))
 
 
+def test_what_is_no_object_is_refused_before_a_reader_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_fields: object, *_sender: Sender) -> Never:
+        pytest.fail("a reader saw what is no object")
+
+    row = replace(GENERIC, name="stub", read_signal=read, is_native=read)
+    monkeypatch.setattr(service, "BY_NAME", {"stub": row})
+    with pytest.raises(InvalidInputError, match="JSON object") as caught:
+        read_signal(["no", "object"], sender("stub"))
+    assert caught.value.field == "body"
+
+
 def test_a_source_without_a_row_speaks_the_canonical_format() -> None:
     signal, _ = read_signal(CANONICAL, sender("sighook"))
     assert signal.symbol == "BTC-USD"
 
 
 def test_a_new_row_is_enough_for_a_new_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stub(document: Any, sender: Sender) -> Signal:
-        fields = {**CANONICAL, "client_order_id": document["id"], "venue": sender.venue}
-        return Signal.model_validate(fields)
+    def stub(fields: Mapping[str, Any], sender: Sender) -> Signal:
+        canonical = {**CANONICAL, "client_order_id": fields["id"], "venue": sender.venue}
+        return Signal.model_validate(canonical)
 
     row = replace(GENERIC, name="stub", read_signal=stub, key_field="id")
     monkeypatch.setattr(service, "BY_NAME", {"stub": row})
