@@ -85,8 +85,9 @@ bench: setup ## Run the benchmarks (BENCH=name for one); results in out/bench
 pictures: setup ## Draw docs/pictures anew from the mail of the last `make demo`; needs a Chromium
 	$(BIN)/python -m tests.pictures
 
-docs: setup ## Write docs/cli.md anew from the commands
+docs: setup ## Write docs/cli.md and the tables of docs/strategy.md anew
 	$(BIN)/python -m cli.reference
+	$(BIN)/python -m tests.docs.strategy_page
 
 lock: $(READY) ## Rewrite requirements/ from pyproject.toml
 	requirements/lock.sh --upgrade-package linkage

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/strategy.md from registry and model: ``python -m tests.docs.strategy_page``."""
+"""Writes the tables of docs/strategy.md from registry and model: ``make docs``."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def test_an_old_interpreter_says_so_before_anything_is_made(tmp_path: Path) -> N
     )
     assert done.returncode != 0
     assert log.read_text().splitlines() == ["-m local.preflight"]
+
+
+def test_make_docs_writes_every_page_that_is_generated() -> None:
+    command = ["make", "--dry-run", "--silent", "--old-file", "setup", "docs"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # A module that writes a page of docs/ says where it is.
+    writers = [
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for folder in ("cli", "linkage", "strategies", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"^    PAGE\.write_text\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert len(writers) == 2
+    for module in writers:
+        assert f"python -m {module}\n" in done.stdout
 
 
 def test_an_environment_that_was_left_without_pip_is_completed(tmp_path: Path) -> None:
