@@ -199,8 +199,8 @@ def _dismiss_quarantined(event: Event) -> dict[str, Any]:
 def _save_trials(event: Event) -> dict[str, Any]:
     """``{"trials": [trial, …]}``: know of parameter sets that were tried elsewhere."""
     trials = [json.dumps(trial) for trial in event["trials"]]
-    counts = {"trials": len(trials), "new": dependencies.ledger().keep_trials(trials)}
-    dependencies.logger().info("Trials kept", extra=counts)
+    counts = {"trials": len(trials), "new": dependencies.ledger().save_trials(trials)}
+    dependencies.logger().info("Trials saved", extra=counts)
     return counts
 
 

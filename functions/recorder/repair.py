@@ -17,7 +17,7 @@ from functions.recorder import archive, service
 from functions.recorder.archive import StreamRecord
 from functions.recorder.service import Message, Outcome, Ports
 from linkage.contracts.messages import BadEvent, parse_message
-from linkage.domain.facts import FactBatch, KeptEvent, QuarantinedEvent, RecordedOrder
+from linkage.domain.facts import FactBatch, QuarantinedEvent, QuarantinedEventRow, RecordedOrder
 from linkage.domain.ids import OrderId
 from linkage.ports.quarantine import Quarantine
 
@@ -79,7 +79,7 @@ def describe_relinked(done: Relinked) -> dict[str, Any]:
     }
 
 
-def retry(event: KeptEvent, quarantine: Quarantine, ports: Ports) -> tuple[Outcome, str]:
+def retry(event: QuarantinedEventRow, quarantine: Quarantine, ports: Ports) -> tuple[Outcome, str]:
     """Take a quarantined event as if it came now; when it is understood, mark it as resolved.
 
     What PostgreSQL refused is quarantined as the row that it was to be, and goes in as a row; its reason,
@@ -114,7 +114,7 @@ def retry(event: KeptEvent, quarantine: Quarantine, ports: Ports) -> tuple[Outco
     return outcome, ""
 
 
-def _row(event: KeptEvent) -> FactBatch | None:
+def _row(event: QuarantinedEventRow) -> FactBatch | None:
     """Return the batch of one row, by the table that it was meant for."""
     try:
         row = json.loads(event.body)

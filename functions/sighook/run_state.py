@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from linkage.contracts.state import KeptSignal, KeptSymbol, RunState
+from linkage.contracts.state import RunState, StoredSignalState, StoredSymbolState
 from linkage.domain.errors import StateChangedError
 from linkage.domain.snapshots import MAIN_ARM
 from linkage.ports.clock import Clock
@@ -86,7 +86,7 @@ def state_to_store(
 ) -> RunState:
     """Return what is stored after a run; ``snapshots`` by arm."""
     symbols = {
-        symbol: KeptSymbol(
+        symbol: StoredSymbolState(
             last=_stored(known.last), previous=_stored(known.previous) if known.previous else None
         )
         for symbol, known in sorted(state.symbols.items())
@@ -101,9 +101,9 @@ def state_to_store(
     )
 
 
-def _signal(stored: KeptSignal) -> LastSignal:
+def _signal(stored: StoredSignalState) -> LastSignal:
     return LastSignal(stored.side, stored.at)
 
 
-def _stored(signal: LastSignal) -> KeptSignal:
-    return KeptSignal(side=signal.side, at=signal.at)
+def _stored(signal: LastSignal) -> StoredSignalState:
+    return StoredSignalState(side=signal.side, at=signal.at)

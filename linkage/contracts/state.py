@@ -1,4 +1,4 @@
-"""What the strategy's host keeps between two runs; the body of a ``state`` item."""
+"""What the strategy's host saves between two runs; the body of a ``state`` item."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pydantic import Field
 from linkage.contracts.types import Name, Side, UtcTime, Wire
 
 
-class KeptSignal(Wire):
+class StoredSignalState(Wire):
     """The last signal of a symbol, or the one before."""
 
     side: Side
     at: UtcTime
 
 
-class KeptSymbol(Wire):
+class StoredSymbolState(Wire):
     """What is remembered of one symbol."""
 
-    last: KeptSignal
-    previous: KeptSignal | None = None
+    last: StoredSignalState
+    previous: StoredSignalState | None = None
 
 
 class RunState(Wire):
@@ -34,7 +34,7 @@ class RunState(Wire):
         snapshot_id: the last published snapshot of the arm ``main``; arm_snapshots: of the others.
     """
 
-    symbols: dict[Name, KeptSymbol] = Field(default_factory=dict)
+    symbols: dict[Name, StoredSymbolState] = Field(default_factory=dict)
     completed_at: UtcTime | None = None
     attempted_at: UtcTime | None = None
     document: str | None = None

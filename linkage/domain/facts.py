@@ -16,7 +16,7 @@ from linkage.domain.ids import BotId, ClientOrderId, OrderId
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedEvent:
-    """Something that cannot be understood, kept with its reason.
+    """Something that cannot be understood, quarantined with its reason.
 
     Attributes:
         source: ``fills``, ``stream`` or ``import``.
@@ -33,8 +33,8 @@ class QuarantinedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptEvent:
-    """An unresolved row of the quarantine, as it was put there."""
+class QuarantinedEventRow:
+    """An unresolved row of the quarantine."""
 
     quarantine_id: int
     source: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from linkage.domain.facts import KeptEvent
+from linkage.domain.facts import QuarantinedEventRow
 
 
 class Quarantine(Protocol):
@@ -16,7 +16,7 @@ class Quarantine(Protocol):
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
-    ) -> Sequence[KeptEvent]:
+    ) -> Sequence[QuarantinedEventRow]:
         """Return unresolved events by ascending id: one, or those after an id."""
         ...
 

@@ -9,7 +9,7 @@ from typing import Protocol
 class TrialRegistry(Protocol):
     """Knows which parameter sets were tried: the more there were, the less the best of them proves."""
 
-    def keep_trials(self, trials: Sequence[str]) -> int:
+    def save_trials(self, trials: Sequence[str]) -> int:
         """Add parameter sets that were tried on candles of the past, as JSON; return how many were new.
 
         Raises:

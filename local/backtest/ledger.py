@@ -65,7 +65,7 @@ class OwnLedger:
 
     def save(self, trial: Trial) -> None:
         """Store a trial, unless it is there."""
-        self.writing.keep_trials([json.dumps(trial.document())])
+        self.writing.save_trials([json.dumps(trial.document())])
 
     def rows(self, query: LiteralString) -> list[Any]:
         """Return the rows of a query, as an operator may read them, by the names of their columns."""

@@ -13,9 +13,9 @@ from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import DeliveryError, LinkageError, StoreUnavailableError
 from linkage.domain.facts import (
     FactBatch,
-    KeptEvent,
     LedgerHealth,
     LotsMatched,
+    QuarantinedEventRow,
     Recorded,
     RecordedOrder,
     Resolved,
@@ -213,7 +213,7 @@ class FakeLedger:
     failures: list[LinkageError | None] = field(default_factory=list)
     health: LedgerHealth = field(default_factory=LedgerHealth)
     orders: list[RecordedOrder] = field(default_factory=list)
-    quarantine: list[KeptEvent] = field(default_factory=list)
+    quarantine: list[QuarantinedEventRow] = field(default_factory=list)
     lots: LotsMatched = field(default_factory=LotsMatched)
     lots_since: datetime | None = None
     trials: set[str] = field(default_factory=set)
@@ -249,7 +249,7 @@ class FakeLedger:
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
-    ) -> Sequence[KeptEvent]:
+    ) -> Sequence[QuarantinedEventRow]:
         """See ``ports.quarantine.Quarantine``."""
         wanted = [event for event in self.quarantine if quarantine_id in (None, event.quarantine_id)]
         return [event for event in wanted if event.quarantine_id > after][:limit]
@@ -264,7 +264,7 @@ class FakeLedger:
         self.settle(quarantine_id)
         return waited
 
-    def keep_trials(self, trials: Sequence[str]) -> int:
+    def save_trials(self, trials: Sequence[str]) -> int:
         """See ``ports.trials.TrialRegistry``."""
         before = len(self.trials)
         self.trials.update(trials)

@@ -23,12 +23,12 @@ from linkage.adapters.postgres.statements import statement
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import (
     FactBatch,
-    KeptEvent,
     LedgerHealth,
     LinkMade,
     LotsMatched,
     MissingSignal,
     QuarantinedEvent,
+    QuarantinedEventRow,
     Recorded,
     RecordedOrder,
     Resolved,
@@ -143,7 +143,7 @@ class PostgresLedger:
 
     def quarantined(
         self, *, quarantine_id: int | None = None, after: int = 0, limit: int
-    ) -> Sequence[KeptEvent]:
+    ) -> Sequence[QuarantinedEventRow]:
         """Return unresolved events of the quarantine; see ``ports.quarantine.Quarantine``."""
         return self.connection.run(
             partial(quarantine.quarantined_events, quarantine_id=quarantine_id, after=after, limit=limit)
@@ -157,7 +157,7 @@ class PostgresLedger:
         """Mark an event of the quarantine as never to be taken; see ``ports.quarantine.Quarantine``."""
         return self.connection.run(partial(quarantine.dismiss, quarantine_id=quarantine_id, reason=reason))
 
-    def keep_trials(self, trials: Sequence[str]) -> int:
+    def save_trials(self, trials: Sequence[str]) -> int:
         """Add trials; see ``ports.trials.TrialRegistry``."""
         try:
             return self.connection.run(partial(maintenance.insert_trials, trials=trials))

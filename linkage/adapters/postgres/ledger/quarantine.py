@@ -8,16 +8,16 @@ from psycopg.rows import class_row
 
 from linkage.adapters.postgres.connection import Connection
 from linkage.adapters.postgres.statements import statement
-from linkage.domain.facts import KeptEvent
+from linkage.domain.facts import QuarantinedEventRow
 
 QUARANTINED_EVENTS = statement(__file__, "quarantined_events")
 
 
 def quarantined_events(
     connection: Connection, quarantine_id: int | None, after: int, limit: int
-) -> Sequence[KeptEvent]:
+) -> Sequence[QuarantinedEventRow]:
     """Return unresolved events by ascending id: one, or those after an id."""
-    cursor = connection.cursor(row_factory=class_row(KeptEvent))
+    cursor = connection.cursor(row_factory=class_row(QuarantinedEventRow))
     parameters = {"id": quarantine_id, "after": after, "limit": limit}
     return cursor.execute(QUARANTINED_EVENTS, parameters).fetchall()
 
