@@ -76,7 +76,7 @@ class Emulator:
         return self._process.pid if self._process else 0
 
     def start(self) -> None:
-        """Start the process; :meth:`ready` tells when it answers."""
+        """Start the process; :meth:`ready` says when it answers."""
         python = emulator_python()
         scratch = self.directory / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)

@@ -83,8 +83,8 @@ def retry(event: QuarantinedEventRow, quarantine: Quarantine, ports: Ports) -> t
     """Take a quarantined event as if it came now; when it is understood, mark it as resolved.
 
     What PostgreSQL refused is quarantined as the row that it was to be, and goes in as a row; its reason,
-    which we wrote, tells the two apart. A row is never taken for an event, nor an event for a row: a row says
-    of itself things that only we may say.
+    which we wrote, says which of the two it is. A row is never taken for an event, nor an event for a row:
+    a row says of itself things that only we may say.
 
     Returns:
         what became of its facts, and why it stays in the quarantine: empty when it does not.

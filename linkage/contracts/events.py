@@ -101,7 +101,7 @@ class FillEvent(_Event):
 class OrderEvent(_Event):
     """What a venue or a bot says of an order; identified by the hash of its canonical body.
 
-    Without ``status`` it only tells ids, as a bot does that knows which order carries which key and leaves
+    Without ``status`` it only reports ids, as a bot does that knows which order carries which key and leaves
     the rest to the venue: it makes an order neither open nor ended.
     """
 

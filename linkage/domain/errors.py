@@ -2,11 +2,11 @@
 
 LinkageError
 ├── RetryableError          the same call may succeed later
-│   ├── LedgerUnavailableError    PostgreSQL is away, hung or full (SQLSTATE 08, 53, 57)
+│   ├── LedgerUnavailableError    PostgreSQL is unreachable, hung or full (SQLSTATE 08, 53, 57)
 │   │   └── SchemaMismatchError       its schema is older or newer than the code (SQLSTATE 42)
-│   ├── StoreUnavailableError     the signal store is throttled or away
+│   ├── StoreUnavailableError     the signal store is throttled or unreachable
 │   └── DeliveryError             a post, or a message to a queue, got no final answer
-│       └── NotSentError              it certainly did not leave, or was turned away
+│       └── NotSentError              it certainly did not leave, or was rejected
 └── PermanentError          the same call will fail for ever
     ├── InvalidInputError         what came in cannot be understood; names the field
     ├── SignatureError            a webhook's signature or token does not hold
@@ -29,7 +29,7 @@ class RetryableError(LinkageError):
 
 
 class LedgerUnavailableError(RetryableError):
-    """PostgreSQL is away, hung, full or shutting down."""
+    """PostgreSQL is unreachable, hung, full or shutting down."""
 
 
 class SchemaMismatchError(LedgerUnavailableError):
@@ -37,7 +37,7 @@ class SchemaMismatchError(LedgerUnavailableError):
 
 
 class StoreUnavailableError(RetryableError):
-    """The signal store is throttled, away or too slow."""
+    """The signal store is throttled, unreachable or too slow."""
 
 
 class DeliveryError(RetryableError):
@@ -45,7 +45,7 @@ class DeliveryError(RetryableError):
 
 
 class MarketUnavailableError(RetryableError):
-    """The source of candles is away or too slow."""
+    """The source of candles is unreachable or too slow."""
 
 
 class StateChangedError(RetryableError):
@@ -53,7 +53,7 @@ class StateChangedError(RetryableError):
 
 
 class NotSentError(DeliveryError):
-    """A post or a mail certainly did not leave, or was turned away: sending it again doubles nothing."""
+    """A post or a mail certainly did not leave, or was rejected: sending it again doubles nothing."""
 
 
 class PermanentError(LinkageError):

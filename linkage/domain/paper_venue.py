@@ -39,7 +39,7 @@ def play(
     Args:
         book: as it was; it is not changed.
         orders: new ones; those that the book has had are ignored.
-        bars: closed ones, oldest first. Those that the book has seen tell what a taker pays, and nothing
+        bars: closed ones, oldest first. Those that the book has seen say what a taker pays, and nothing
             else. A bar plays for an order only when it starts at or after the order's time, so nothing
             fills inside its signal's bar.
         seed: of everything that is left to chance.

@@ -95,7 +95,7 @@ def verify(
     """Return when one of the signatures is right.
 
     Every secret is tried against every signature whatever has matched before, so that the time taken
-    tells nothing. A signature is compared as the text that it has to be, which leaves base64 no second
+    reveals nothing. A signature is compared as the text that it has to be, which leaves base64 no second
     spelling.
 
     Args:

@@ -1,7 +1,7 @@
 """The formats that bots speak, one row each.
 
 What depends on a source derives from its row: how the webhook reads its posts, the choices of
-``linkage bot add --source``, what that command tells the bot's owner, and the pages that list sources.
+``linkage bot add --source``, what that command prints for the bot's owner, and the pages that list sources.
 A source without a reader of its own posts canonical signals; only what its owner has to do is its own.
 """
 

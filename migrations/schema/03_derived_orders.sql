@@ -23,7 +23,7 @@ ORDER BY order_id, cumulative_quantity DESC, executed_at DESC, total_fees DESC N
 
 -- What makes two reports of a fill one: everything that was executed, however it reached us. The hash is the
 -- one by which PostgreSQL assigns rows to partitions, so it does not change between versions; to its numbers
--- 1.50 and 1.5 are one. It tells apart the versions of one fill, never two fills.
+-- 1.50 and 1.5 are one. It distinguishes the versions of one fill, never two fills.
 CREATE FUNCTION fill_economics(
   kind text, refers_to text, symbol text, side text, price numeric, quantity numeric, quantity_unit text,
   fee numeric, fee_currency text, executed_at timestamptz, cumulative_quantity numeric,

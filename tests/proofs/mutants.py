@@ -300,7 +300,7 @@ MUTANTS = (
         (("bits & 2 <> 0 OR (bits & 28 <> 0 AND net_amount > 0)", "bits & 2 <> 0"),),
     ),
     Mutant(
-        "a table that is away fails the batch",
+        "a table that is unavailable fails the batch",
         "19",
         SERVICE,
         (("        signals = store.get_signals(wanted)\n    except StoreUnavailableError:\n"

@@ -108,7 +108,7 @@ def _differences(snapshot: Described, siblings: Sequence[Described]) -> str:
     """Return ``rsi.oversold 30, exit.score 2``: the parameters that the siblings do not share."""
     names = sorted({name for sibling in siblings for name in sibling.flat} - set(_NOT_PARAMETERS))
     differing = [name for name in names if len({sibling.flat.get(name) for sibling in siblings}) > 1]
-    # The code's hash tells two versions apart, and nothing about what they do: the last thing to show.
+    # The code's hash says that two versions differ, and nothing about what they do: the last thing to show.
     differing.sort(key=lambda name: name == "code_version")
     shown = [
         f"{plain(name)} {plain(snapshot.flat.get(name, 'none'), 16)}" for name in differing[:MAX_DIFFERENCES]

@@ -27,7 +27,7 @@ class SecretKeys:
     Args:
         secret_id: name or ARN of ``{"webhook_keys": ["whsec_…", …]}``, current key first.
         client: a boto3 Secrets Manager client.
-        clock: tells how old the cache is.
+        clock: by which the cache's age is known.
     """
 
     def __init__(self, secret_id: str, client: Any, clock: Clock) -> None:

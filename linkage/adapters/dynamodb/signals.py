@@ -38,7 +38,7 @@ class DynamoSignalStore:
     Args:
         table_name: the table; ``linkage.contracts.items`` describes what is in it.
         client: a boto3 DynamoDB client. Its time-outs and retries are the caller's decision.
-        clock: tells what has expired.
+        clock: decides what has expired.
         pause: waits between two rounds of a batch read that was answered in part.
     """
 

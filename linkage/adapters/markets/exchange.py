@@ -32,7 +32,7 @@ class CcxtMarket:
     """An exchange's candles. Requests overlap, and begin no faster than the exchange's rate limit allows.
 
     A symbol that the exchange gives no candles of is left out of the run; only when it gives none at all, it
-    is away.
+    is unavailable.
 
     Args:
         exchange: CCXT's name of it, e.g. ``coinbase``.
@@ -57,7 +57,7 @@ class CcxtMarket:
         """Return the last day's volume by symbol, each in its quote currency.
 
         Raises:
-            MarketUnavailableError: the exchange does not tell.
+            MarketUnavailableError: the exchange has no volume data, or is unavailable.
         """
         volumes: dict[str, float] = {}
         for name, ticker in self._all_tickers().items():
@@ -66,7 +66,7 @@ class CcxtMarket:
                 volume = float(last) * float(base)
             volumes[name.replace("/", "-")] = float(volume or 0.0)
         if not volumes:
-            raise MarketUnavailableError("the exchange tells no volumes")
+            raise MarketUnavailableError("the exchange has no volume data")
         return volumes
 
     def candles(

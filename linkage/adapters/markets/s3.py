@@ -47,7 +47,7 @@ class S3Market:
 
     Only the objects of the wanted symbols and interval are read, side by side, and only those that changed
     since this process read them. A symbol whose object cannot be read is left out of the run; only when none
-    can be read, the market is away.
+    can be read, the market is unavailable.
 
     Args:
         place: bucket and prefix.

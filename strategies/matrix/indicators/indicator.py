@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Both sides at the last bar; ``known`` tells for which symbols the bars were enough to say so."""
+    """Both sides at the last bar; ``known`` says for which symbols the bars were enough to say so."""
 
     known: Flags
     buy: Outcome
