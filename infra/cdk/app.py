@@ -10,7 +10,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.operations import OperationsStack
 from infra.cdk.stacks.service import ServiceStack
-from infra.cdk.stages import load_stage
+from infra.cdk.stages import check_context_names, load_stage
 
 
 def build_app(**arguments: Any) -> App:
@@ -20,6 +20,7 @@ def build_app(**arguments: Any) -> App:
         arguments: of ``aws_cdk.App``: ``context``, ``outdir``.
     """
     app = App(analytics_reporting=False, **arguments)
+    check_context_names(app.node.get_all_context())
     stage = load_stage(app.node.try_get_context)
     data = DataStack(app, stage=stage)
     service = ServiceStack(app, stage=stage, data=data)

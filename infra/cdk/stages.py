@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -19,39 +19,26 @@ from pydantic_core import ErrorDetails
 from functions.sighook.settings import REFERENCE_STRATEGY
 from infra.cdk.stage_names import STAGE_NAMES, StageName
 from infra.cdk.strategies import StrategyError, check_strategy
+from infra.cdk.values import (
+    MailAddress,
+    MailAddresses,
+    MarketAddress,
+    Mode,
+    Name,
+    Passwords,
+    Port,
+    Symbols,
+    TimeZone,
+    read_document,
+    unknown_names,
+)
 from linkage.domain.candle_bucket import CandleBucket, parse_candle_bucket
-from linkage.domain.errors import ConfigurationError
 
 SendWhen = Literal["always", "activity", "problem"]
-MARKET_ADDRESSES = {
-    "simulation": "simulation:<seed>",
-    "files": "files:<folder>",
-    "s3": "s3://bucket/prefix",
-    "ccxt": "ccxt:<exchange>",
-}
-"""How a market is named, by the scheme of its address."""
 
 
 class StageError(ValueError):
     """A context value is missing or wrong. The message names it."""
-
-
-def _addresses(value: object) -> object:
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        return value
-    return [address for item in items if (address := str(item).strip())]
-
-
-def _document(value: object) -> dict[str, Any]:
-    """Return an object that is given as itself or as JSON text. The message never repeats its content."""
-    try:
-        document = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - pydantic adds a field's name to these only
-    return document
 
 
 def _without_removed(reports: object) -> object:
@@ -60,8 +47,6 @@ def _without_removed(reports: object) -> object:
     return {name: report for name, report in reports.items() if report is not False}
 
 
-Addresses = Annotated[tuple[str, ...], BeforeValidator(_addresses, json_schema_input_type=str | list[str])]
-Passwords = Annotated[dict[str, str], BeforeValidator(_document, json_schema_input_type=dict[str, str])]
 ReportName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,30}$")]
 
 
@@ -95,7 +80,7 @@ class LocalCloud(_Model):
     """The emulator."""
     db_host: str = "localhost"
     """Of PostgreSQL; the name is verified against its certificate."""
-    db_port: int = 5432
+    db_port: Port = 5432
     """Of PostgreSQL."""
     db_ca_file: str = "/nonexistent/ca.pem"
     """Absolute path of the authority that signed that certificate."""
@@ -130,7 +115,7 @@ class Report(_Model):
     """Length of its period; whole days begin at midnight of ``report_timezone``."""
     send_when: SendWhen = "always"
     """``activity``: not when nothing happened; ``problem``: only when there is something to do."""
-    recipients: Addresses = ()
+    recipients: MailAddresses = ()
     """Who gets it; the stage's recipients when nobody is named."""
     verdicts: bool = False
     """With what can be said of one parameter set against another."""
@@ -179,17 +164,17 @@ class Choices(_Model):
 
     strategy: str = REFERENCE_STRATEGY
     """Import path of the strategy, ``package.module:OBJECT``; its package goes into the zip."""
-    market: str = "simulation:1"
+    market: MarketAddress = "simulation:1"
     """What the strategy trades on. Whoever reads a bucket's candles gets the right to."""
-    symbols: str = "*"
+    symbols: Symbols = "*"
     """What it trades, as in sighook's settings."""
     max_suppressed_per_run: Annotated[int, Field(ge=0)] = 50
     """How many signals that a guardrail held back one run publishes; 0 for none."""
-    venue: str = "paper"
+    venue: Name = "paper"
     """Of the first-party bot."""
-    account: str = "paper"
+    account: Name = "paper"
     """Of the first-party bot."""
-    mode: str = "paper"
+    mode: Mode = "paper"
     """Of the first-party bot."""
     broker: bool = True
     """Whether the paper broker executes our signals."""
@@ -197,13 +182,13 @@ class Choices(_Model):
     """Makes its fills repeatable."""
     replay: bool = False
     """Runs may be late, and no schedule is enabled: a replay invokes what they would."""
-    sender: str = "linkage@example.com"
+    sender: MailAddress = "linkage@example.com"
     """Address that reports come from."""
     import_sender: bool = False
     """The SES identity of ``sender`` exists already (an address, or its domain)."""
     mail_sandbox: bool = True
     """SES checks permission on the recipients' identities too."""
-    recipients: Annotated[Addresses, Field(validate_default=True)] = ()
+    recipients: Annotated[MailAddresses, Field(validate_default=True)] = ()
     """Who gets reports; the sender when nobody else is named."""
     reports: Annotated[
         dict[ReportName, Report],
@@ -211,30 +196,17 @@ class Choices(_Model):
         Field(min_length=1),
     ] = dict(REPORTS)
     """Which reports are mailed when, by name; false leaves one out."""
-    report_timezone: str = "UTC"
+    report_timezone: TimeZone = "UTC"
     """IANA zone of the times in the mail."""
     account_concurrency: Annotated[int, Field(ge=10)] = 10
     """Lambda executions at a time that this stage can count on; a new account has ten for everything. The API
     is throttled so that half of them are enough for it."""
     request_ms: Annotated[int, Field(ge=1)] = 100
     """How long one request to the API is assumed to take."""
-    alarm_recipients: Addresses = ()
+    alarm_recipients: MailAddresses = ()
     """Who is mailed by alarms."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Of all functions."""
-
-    @field_validator("market")
-    @classmethod
-    def _known_market(cls, value: str) -> str:
-        scheme, _, rest = value.partition(":")
-        if scheme not in MARKET_ADDRESSES or not rest:
-            raise ValueError(f"{value!r} is none of {', '.join(MARKET_ADDRESSES.values())}")
-        if scheme == "s3":
-            try:
-                parse_candle_bucket(value)
-            except ConfigurationError as error:
-                raise ValueError(str(error)) from None
-        return value
 
     @field_validator("recipients")
     @classmethod
@@ -363,6 +335,16 @@ def load_stage(context: Callable[[str], object]) -> Stage:
     return stage
 
 
+def check_context_names(given: Iterable[str]) -> None:
+    """Check that all of an app's context is understood; ``app.node.get_all_context``.
+
+    Raises:
+        StageError: a name is neither one of ours nor the CDK's; says which one may be meant.
+    """
+    if unknown := unknown_names(given, CONTEXT_NAMES):
+        raise StageError(unknown[0])
+
+
 def _given(model: type[_Model], context: Callable[[str], object]) -> dict[str, Any]:
     values = {name: context(name) for name in model.model_fields}
     return {name: value for name, value in values.items() if value is not None}
@@ -371,7 +353,7 @@ def _given(model: type[_Model], context: Callable[[str], object]) -> dict[str, A
 def _changed_reports(default: Mapping[str, Report], given: object) -> dict[str, Any]:
     """Return the reports with what context changes; what is wrong in it is left to the model."""
     try:
-        changes = _document(given)
+        changes = read_document(given)
     except ValueError as error:
         raise StageError(f"context reports: {error}") from None
     reports: dict[str, Any] = {name: report.model_dump() for name, report in default.items()}

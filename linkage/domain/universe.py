@@ -42,6 +42,9 @@ def parse_universe(setting: str) -> Universe:
     parts = setting.split()
     if not any(part.startswith(("quote:", "top:")) for part in parts):
         symbols = sorted({part.strip() for part in setting.split(",") if part.strip() not in ("", "*")})
+        for symbol in symbols:
+            if len(symbol.split()) > 1:
+                raise _wrong(setting, f"{symbol!r} is no symbol; a comma separates two")
         return Universe(tuple(symbols))
     found: dict[str, str] = {}
     for part in parts:

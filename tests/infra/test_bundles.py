@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from infra.cdk.bundles import ENTRY_POINTS, MARKETS, ROOT, Bundle, Market, bundles_of, migrations_digest
-from infra.cdk.stages import MARKET_ADDRESSES, load_stage
+from infra.cdk.stages import load_stage
 from infra.cdk.statements import statements_of
+from infra.cdk.values import MARKET_ADDRESSES
 from tests.infra.assembly import Assembly
 from tests.infra.assertions.functions import SETTINGS
 from tests.infra.checkout import Checkout

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from infra.cdk.stage_names import STAGE_NAMES
-from infra.cdk.stages import CONTEXT_NAMES, Context, StageError, load_stage
+from infra.cdk.stages import CONTEXT_NAMES, Context, StageError, check_context_names, load_stage
+from infra.cdk.values import Mode
+from linkage.contracts.signals import BotRecord
 
 
 def test_context_chooses_the_stage_and_overrides_it() -> None:
@@ -76,6 +80,22 @@ def test_throttles_follow_the_accounts_limit_and_the_assumed_duration(
             {"stage": "local", "db_port": "many"},
             "context db_port: Input should be a valid integer, unable to parse",
         ),
+        (
+            {"stage": "local", "db_port": "99999"},
+            "context db_port: Input should be less than or equal to 65535 (given: '99999')",
+        ),
+        ({"report_timezone": "Mars/Base"}, "context report_timezone: 'Mars/Base' is no IANA time zone"),
+        ({"report_timezone": "Europe"}, "context report_timezone: 'Europe' is no IANA time zone"),
+        ({"sender": "nonsense"}, "context sender: 'nonsense' is no mail address"),
+        ({"sender": ""}, "context sender: '' is no mail address"),
+        ({"recipients": "a@example.com,b"}, "context recipients.1: 'b' is no mail address"),
+        ({"alarm_recipients": "a@b@c"}, "context alarm_recipients.0: 'a@b@c' is no mail address"),
+        ({"symbols": "top 5"}, "context symbols: symbols 'top 5': 'top 5' is no symbol"),
+        ({"symbols": "quote:usd"}, "context symbols: symbols 'quote:usd': 'usd' is no currency"),
+        ({"market": "simulation:x"}, "context market: 'simulation:x' has a seed that is no number"),
+        ({"mode": "real"}, "context mode: Input should be 'live', 'paper' or 'test' (given: 'real')"),
+        ({"venue": " "}, "context venue: String should have at least 1 character"),
+        ({"account": ""}, "context account: String should have at least 1 character"),
         ({"stage": "local", "db_passwords": '{"reader": secret'}, "context db_passwords: not a JSON object"),
         (
             {"stage": "local", "db_passwords": {"reader": ["secret"]}},
@@ -88,6 +108,36 @@ def test_a_wrong_context_value_is_refused_by_name(context: dict[str, object], me
         load_stage(context.get)
     assert str(raised.value).startswith(message)
     assert "secret" not in str(raised.value)
+
+
+def test_a_misspelt_name_is_refused_with_the_one_that_may_be_meant() -> None:
+    with pytest.raises(
+        StageError, match=r"^context sybmols: there is no such value; did you mean symbols\?$"
+    ):
+        check_context_names(["stage", "sybmols"])
+    with pytest.raises(StageError, match=r"^context colour_of_sky: there is no such value$"):
+        check_context_names(["colour_of_sky"])
+
+
+def test_the_cdks_own_context_is_left_to_it() -> None:
+    cdks = [
+        "aws:cdk:bundling-stacks",
+        "@aws-cdk/core:defaultCrossStackReferences",
+        "availability-zones:account=123456789012:region=eu-west-1",
+        "acknowledged-issue-numbers",
+    ]
+    check_context_names([*cdks, *CONTEXT_NAMES])
+
+
+def test_an_app_with_a_misspelt_name_is_not_built() -> None:
+    from infra.cdk.app import build_app
+
+    with pytest.raises(StageError, match="did you mean market"):
+        build_app(context={"stage": "dev", "markt": "ccxt:coinbase"})
+
+
+def test_the_modes_of_a_stage_are_those_of_a_bot() -> None:
+    assert get_args(Mode) == get_args(BotRecord.model_fields["mode"].annotation)
 
 
 def test_every_context_value_is_described_in_the_json_schema() -> None:

@@ -404,7 +404,10 @@ def test_a_universe_has_one_spelling(setting: str, spelling: str) -> None:
     assert str(parse_universe(setting)) == spelling
 
 
-@pytest.mark.parametrize("setting", ["quote:usd", "top:0", "top:x", "quote:USD volume:3", "top:5 top:6"])
+@pytest.mark.parametrize(
+    "setting",
+    ["quote:usd", "top:0", "top:x", "quote:USD volume:3", "top:5 top:6", "top 5", "A-USD B-USD"],
+)
 def test_a_universe_that_cannot_be_is_refused(setting: str) -> None:
     with pytest.raises(ConfigurationError):
         parse_universe(setting)
