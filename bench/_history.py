@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from linkage.adapters.postgres.connection import rows
+
 TABLES = ("trade_records", "trade_strategy_link", "strategy_signals", "fifo_allocations", "episodes")
 
 _WORLD = """
@@ -154,24 +156,30 @@ def make_history(superuser: psycopg.Connection[Any], orders: int, *, window: int
 
 def _strip(superuser: psycopg.Connection[Any], table: str) -> list[sql.SQL]:
     """Drop the indexes and keys of a table, and return what makes them again, which is faster."""
-    keys = superuser.execute(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    keys = rows(
+        superuser,
+        "SELECT conrelid::regclass::text AS owner, conname AS name, pg_get_constraintdef(oid) AS definition"
+        " FROM pg_constraint"
         " WHERE (conrelid = %(table)s::regclass AND contype = 'p') OR confrelid = %(table)s::regclass"
         " ORDER BY contype = 'p' DESC",
         {"table": table},
     ).fetchall()
-    for owner, name, _ in reversed(keys):
-        superuser.execute(f"ALTER TABLE {owner} DROP CONSTRAINT {name}".encode())
-    indexes = superuser.execute(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = %s", [table]
+    for key in reversed(keys):
+        superuser.execute(f"ALTER TABLE {key.owner} DROP CONSTRAINT {key.name}".encode())
+    indexes = rows(
+        superuser,
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = %(table)s",
+        {"table": table},
     ).fetchall()
-    for name, _ in indexes:
-        superuser.execute(f"DROP INDEX {name}".encode())
-    made = [sql.SQL(definition) for _, definition in indexes]
+    for index in indexes:
+        superuser.execute(f"DROP INDEX {index.indexname}".encode())
+    made = [sql.SQL(index.indexdef) for index in indexes]
     # Foreign keys hold, because the rows are made so; checking ten million takes longer than making them.
     made += [
-        sql.SQL(f"ALTER TABLE {owner} ADD CONSTRAINT {name} {definition}{_unchecked(definition)}")
-        for owner, name, definition in keys
+        sql.SQL(
+            f"ALTER TABLE {key.owner} ADD CONSTRAINT {key.name} {key.definition}{_unchecked(key.definition)}"
+        )
+        for key in keys
     ]
     return made
 

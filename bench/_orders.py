@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from linkage.adapters.postgres.connection import rows
 from linkage.contracts.messages import pack_messages, parse_message
 from linkage.contracts.signals import Signal, StoredSignal
 from linkage.domain.facts import FactBatch
@@ -183,12 +184,13 @@ def _fill(dsn: str, tables: Sequence[str], orders: int) -> None:
 
 
 def _multiply(superuser: psycopg.Connection[Any], table: str, orders: int) -> None:
-    columns = superuser.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+    columns = rows(
+        superuser,
+        "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0"
         " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
-        [table],
-    ).fetchall()
-    names = [str(name) for (name,) in columns]
+        {"table": table},
+    )
+    names = [str(column.attname) for column in columns]
     query = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} t CROSS JOIN old_orders ORDER BY n").format(
         sql.Identifier(table),
         sql.SQL(", ").join(sql.Identifier(name) for name in names),

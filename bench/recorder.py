@@ -38,7 +38,7 @@ from functions.migrate.service import migrate
 from functions.recorder import dependencies, handler
 from functions.recorder.service import Ports
 from functions.recorder.settings import RecorderSettings
-from linkage.adapters.postgres.connection import LedgerConnection
+from linkage.adapters.postgres.connection import LedgerConnection, only_row, rows
 from linkage.adapters.postgres.ledger import PostgresLedger
 from linkage.domain.facts import FactBatch
 from linkage.runtime.dependencies import reset
@@ -140,9 +140,8 @@ class Ledger:
         return self._wal() - before
 
     def _wal(self) -> int:
-        row = self.superuser.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
-        assert row is not None
-        return int(row[0])
+        position = rows(self.superuser, "SELECT pg_current_wal_insert_lsn() - '0/0' AS written")
+        return int(only_row(position).written)
 
 
 class Copier:
@@ -160,19 +159,19 @@ class Copier:
 
     def rows_of(self, batch: Batch) -> dict[str, bytes]:
         """Return the rows that a batch left in the ledger, by table."""
-        for (snapshot_id,) in self._source.execute("SELECT snapshot_id FROM strategy_snapshots").fetchall():
+        for snapshot in rows(self._source, "SELECT snapshot_id FROM strategy_snapshots"):
             self.ledger.superuser.execute(
                 "INSERT INTO strategy_snapshots (snapshot_id) VALUES (%s) ON CONFLICT DO NOTHING",
-                [snapshot_id],
+                [snapshot.snapshot_id],
             )
-        rows: dict[str, bytes] = {}
+        copied: dict[str, bytes] = {}
         for table in TABLES:
             query = sql.SQL(
                 "COPY (SELECT * FROM {} WHERE order_id = ANY ({}) ORDER BY order_id) TO STDOUT"
             ).format(sql.Identifier(table), sql.Literal(list(batch.order_ids)))
             with self._source.cursor().copy(query) as out:
-                rows[table] = b"".join(bytes(chunk) for chunk in out)
-        return rows
+                copied[table] = b"".join(bytes(chunk) for chunk in out)
+        return copied
 
     def copy(self, rows: Mapping[str, bytes]) -> None:
         """Write them, in one transaction."""

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors, sql
+from psycopg.rows import namedtuple_row
 
 OWNER = "linkage_owner"
 
@@ -83,7 +84,8 @@ def create_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, st
         connection: as superuser, or as the master user of RDS; in autocommit.
         passwords: by login, for a server without IAM; where the role ``rds_iam`` exists, logins get that.
     """
-    present = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+    roles: psycopg.Cursor[Any] = connection.cursor(row_factory=namedtuple_row)
+    present = {row.rolname for row in roles.execute("SELECT rolname FROM pg_roles")}
     if OWNER not in present:
         connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(OWNER)))
     for role in LOGINS:

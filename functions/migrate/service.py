@@ -10,6 +10,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.rows import namedtuple_row
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
@@ -73,11 +74,12 @@ def create_roles(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
 
 
 def _current(connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('public.schema_version')")
+    cursor: psycopg.Cursor[Any] = connection.cursor(row_factory=namedtuple_row)
+    with cursor:
+        cursor.execute("SELECT to_regclass('public.schema_version') AS known")
         row = cursor.fetchone()
-        if row is None or row[0] is None:
+        if row is None or row.known is None:
             return None
         cursor.execute("SELECT version_num FROM schema_version")
         row = cursor.fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else str(row.version_num)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from psycopg.rows import class_row
 
-from linkage.adapters.postgres.connection import Connection
+from linkage.adapters.postgres.connection import Connection, only_row, rows
 from linkage.adapters.postgres.statements import statement
 
 CHANGED_ORDERS = 5_000
@@ -64,8 +64,7 @@ class AffectedBook(NamedTuple):
 
 def safe_moment(connection: Connection) -> datetime:
     """Return the moment until which every stamp is visible by now."""
-    ((started_at,),) = connection.execute(_OLDEST_RUNNING).fetchall()
-    oldest: datetime = started_at
+    oldest: datetime = only_row(rows(connection, _OLDEST_RUNNING)).started_at
     return oldest - OVERLAP
 
 

@@ -115,6 +115,10 @@ class MasterOfRds:
         self._connection = connection
         self._forbidden = forbidden
 
+    def cursor(self, **options: Any) -> Any:
+        """Return a cursor, which only reads."""
+        return self._connection.cursor(**options)
+
     def execute(self, query: Any) -> Any:
         """Execute it, unless it is forbidden."""
         text = query if isinstance(query, str) else query.as_string(self._connection)
