@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("linkage", "strategies", "functions", "infra", "local", "cli", "bench", "demo", "migrations")
@@ -41,13 +44,22 @@ def test_no_function_is_longer_than_a_screen() -> None:
     assert not long
 
 
-def test_every_file_of_the_postgres_adapter_has_its_line_in_the_architecture_page() -> None:
+@pytest.mark.parametrize(
+    ("folder", "ending", "heading"),
+    [
+        ("linkage/adapters/postgres", "py", "| file | what is in it |"),
+        ("migrations/schema", "sql", "| file of the schema | what is in it |"),
+    ],
+)
+def test_files_and_lines_of_a_table_of_the_architecture_page_are_the_same(
+    folder: str, ending: str, heading: str
+) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    folder = ROOT / "linkage" / "adapters" / "postgres"
-    missing = [
-        name
-        for path in sorted(folder.rglob("*.py"))
-        for name in [path.relative_to(folder).as_posix()]
-        if path.name != "__init__.py" and f"| `{name}` |" not in page
+    table, _, _ = page.partition(f"{heading}\n")[2].partition("\n\n")
+    named = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    found = [
+        path.relative_to(ROOT / folder).as_posix()
+        for path in (ROOT / folder).rglob(f"*.{ending}")
+        if path.name != "__init__.py"
     ]
-    assert not missing
+    assert sorted(named) == sorted(found)
