@@ -2,6 +2,9 @@
 
 A Lambda process serves one event after another, so what is dear to build is built once. Every such thing is
 registered here and nowhere else, and one call drops them all: a test starts cold whatever ran before it.
+
+Constants of the code are exempt: they are the same as long as a process lives, and what computes them is in a
+layer that cannot import this one. There is one, the hash in ``linkage/strategy/code_version.py``.
 """
 
 from __future__ import annotations
