@@ -62,10 +62,47 @@ CREATE FUNCTION known_origin(origin text) RETURNS text LANGUAGE sql IMMUTABLE PA
   SELECT CASE WHEN lower(origin) <> 'unknown' THEN origin END
 $$;
 
--- The rows of trade_records that the facts of these orders, and their links, make. The clock's stamps of the
--- rows are no functions of facts: they are null here.
+-- The columns of trade_records that facts and links decide. A type of its own: a column that a later schema adds
+-- to the table does not change what this function returns.
+CREATE TYPE derived_order AS (
+  order_id text COLLATE "C",
+  venue text COLLATE "C",
+  account text COLLATE "C",
+  venue_order_id text COLLATE "C",
+  bot_id text COLLATE "C",
+  client_order_id text COLLATE "C",
+  key_is_ours boolean,
+  symbol text COLLATE "C",
+  side text COLLATE "C",
+  position_side text COLLATE "C",
+  reduce_only boolean,
+  position_id text COLLATE "C",
+  status text COLLATE "C",
+  venue_status text COLLATE "C",
+  order_type text COLLATE "C",
+  trigger_type text COLLATE "C",
+  origin text COLLATE "C",
+  ingest_via text COLLATE "C",
+  size numeric,
+  filled_quantity numeric,
+  quantity_unit text COLLATE "C",
+  average_price numeric,
+  notional numeric,
+  fee numeric,
+  fee_currency text COLLATE "C",
+  fees jsonb,
+  order_time timestamptz,
+  placed_at timestamptz,
+  ended_at timestamptz,
+  parent_order_id text COLLATE "C",
+  replaces_order_id text COLLATE "C",
+  fill_count integer,
+  event_count integer
+);
+
+-- The rows of trade_records that the facts of these orders, and their links, make.
 -- linked: false for orders that have no link yet, so that none is looked for.
-CREATE FUNCTION derive_orders(order_ids text[], linked boolean) RETURNS SETOF trade_records
+CREATE FUNCTION derive_orders(order_ids text[], linked boolean) RETURNS SETOF derived_order
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
 WITH scope AS MATERIALIZED (
   SELECT order_ids COLLATE "C" AS ids
@@ -234,8 +271,7 @@ SELECT order_id, venue, account, venue_order_id, bot_id, client_order_id, key_is
             WHEN net_amount > 0 AND (bits = 0 OR (quantity_unit <> 'quote' AND net_amount >= size))
               THEN filled_until END AS ended_at,
        parent_order_id, replaces_order_id, coalesce(fill_count, 0)::integer AS fill_count,
-       event_count::integer AS event_count,
-       NULL::timestamptz AS first_recorded_at, NULL::timestamptz AS updated_at
+       event_count::integer AS event_count
 FROM summed
 $$;
 
