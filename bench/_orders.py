@@ -82,7 +82,7 @@ class Generator:
         """Return facts of that many orders, a fill and a signal for each."""
         made = [self._order(ids) for _ in range(size)]
         bodies = list(pack_messages(json.dumps(fill) for _, fill in made))
-        facts = [fact for body in bodies for fact in parse_message(body).fills]
+        facts = [fact for body in bodies for fact in parse_message(body, datetime.now(UTC)).fills]
         return Batch(
             order_ids=[
                 global_order_id(fill["venue"], fill["account"], fill["symbol"], fill["order_id"])

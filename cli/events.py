@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -16,16 +17,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from cli.cloud import PROBLEM, CommandError, JsonOption, cloud_of
 from cli.output import print_json, print_table, say
 from linkage.adapters.aws.sqs_events import MAX_ENTRIES, SqsEventQueue
-from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
+from linkage.contracts.events import SCHEMA, FillEvent, FillIds, OrderEvent
 from linkage.contracts.messages import MAX_MESSAGE_BYTES, pack_messages, parse_message
-from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import DeliveryError, InvalidInputError
 from linkage.domain.instruments import normalise_symbol
+from linkage.domain.keys import is_placeholder
 
 Row = Mapping[str, Any] | InvalidInputError
 """A row's fields, or why it has none."""
@@ -68,11 +68,14 @@ class Import:
 
     Args:
         defaults: by field, for rows without it.
+        now: aware UTC; a row of more than a day later is wrong.
     """
 
     defaults: Mapping[str, str]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     rows: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    _fill_ids: FillIds = field(default_factory=FillIds)
 
     def events(self, rows: Iterable[tuple[int, Row]]) -> Iterator[str]:
         """Yield the good ones among numbered rows as JSON text; remember the others."""
@@ -99,15 +102,21 @@ class Import:
             event["symbol"] = normalise_symbol(symbol, str(event.get("venue", ""))).symbol
         text = json.dumps(event, separators=(",", ":"), default=str)
         # Checked by the recorder's own code: what it would quarantine is not sent.
-        if bad := parse_message(text).bad:
-            try:
-                model.model_validate(event)
-            except ValidationError as error:
-                raise invalid_input(error) from None
+        if bad := parse_message(text, self.now).bad:
             raise InvalidInputError(bad[0].reason, bad[0].field)
+        if model is FillEvent:
+            text = self._numbered(event, text)
         if len(text) > MAX_MESSAGE_BYTES:
             raise InvalidInputError(f"the event is longer than {MAX_MESSAGE_BYTES // 1000} kB")
         return text
+
+    def _numbered(self, event: Mapping[str, Any], text: str) -> str:
+        """Return a fill's text; where it has no id of its own, with one that no other row of the file has."""
+        fill_id = str(event.get("fill_id", "")).strip()
+        if not is_placeholder(fill_id) and fill_id != str(event["order_id"]).strip():
+            return text
+        made = self._fill_ids.complete(FillEvent.model_validate_json(text)).fill_id
+        return json.dumps({**event, "fill_id": made}, separators=(",", ":"), default=str)
 
 
 def import_events(

@@ -19,6 +19,7 @@ LONGEST_FIRST = ("e2e", "proofs", "infra", "scenarios")
 
 def pytest_report_header() -> list[str]:
     """Say what is not collected here, and why."""
+    from tests.cases.conftest import CASES
     from tests.strategies.matrix.conftest import REAL_CANDLES
     from tests.support.browser import find_browser
 
@@ -27,6 +28,8 @@ def pytest_report_header() -> list[str]:
         left_out.append("not collected: tests of the mail in a browser, for want of a Chromium")
     if not REAL_CANDLES.is_dir():
         left_out.append("not collected: tests over real candles, which are not beside this checkout")
+    if not CASES.is_dir():
+        left_out.append("not collected: tests over reported cases, which are not beside this checkout")
     if sys.platform != "linux":
         left_out.append("not collected: tests of the kernel's parent-death signal, which is Linux's")
     if os.geteuid() != 0:

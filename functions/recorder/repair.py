@@ -98,7 +98,7 @@ def retry(event: QuarantinedEventRow, quarantine: Quarantine, ports: Ports) -> t
             return Outcome(), "it is no row of the ledger; it has to be sent again"
         outcome = service.record_and_link(row, ports)
     elif event.source == "fills":
-        bad = parse_message(event.body).bad
+        bad = parse_message(event.body, ports.clock.now()).bad
         if bad:
             return Outcome(), _reason(bad[0])
         outcome = service.record_fills([Message(event.message_id or "", event.body)], ports)

@@ -107,8 +107,9 @@ def record_fills(messages: Sequence[Message], ports: Ports) -> Outcome:
     fills: list[str] = []
     order_events: list[str] = []
     quarantined: list[QuarantinedEvent] = []
+    now = ports.clock.now()
     for message in messages:
-        parsed = parse_message(message.body)
+        parsed = parse_message(message.body, now)
         fills.extend(_received_in(message, parsed.fills))
         order_events.extend(parsed.order_events)
         quarantined.extend(

@@ -41,7 +41,9 @@ def take_events(
     keys = generic.signal_keys(elements, sender)
     facts = ports.store.get_signals(keys) if keys else {}
     signals = {key: json.loads(fact) for key, fact in facts.items()}
-    reading = generic.read_events(elements, sender, default_type=default_type, signals=signals)
+    reading = generic.read_events(
+        elements, sender, default_type=default_type, signals=signals, now=ports.clock.now()
+    )
     if not reading.events:
         first = reading.refused[0]
         field = f"{first.index}.{first.field}" if isinstance(document, list) else first.field

@@ -62,7 +62,7 @@ def receive(event: Mapping[str, Any], _context: object) -> Reply:
         _check_content(request, limit)
         sender = service.identify(request.headers, request.body, dependencies.ports())
         bot_id = sender.bot_id
-        return use_case(request, sender, parse_json(request.body))
+        return use_case(request, sender, parse_json(request.body, non_finite=True))
     except Exception as error:  # noqa: BLE001 - the edge: what gets past here is an answer without a reason
         return _refuse(error, route, bot_id)
 
@@ -153,6 +153,8 @@ def _signal(request: Request, sender: Sender, document: Any) -> Reply:
     problem = forward_problem(taken.forward) if taken.forward.outcome != "none" else None
     if problem is not None:
         return problem_reply(problem)
+    if taken.unreadable:
+        document["unreadable"] = dict(taken.unreadable)
     return _reply(200, {"outcome": taken.outcome, **document})
 
 
@@ -188,7 +190,8 @@ def _events(taken: events.EventsTaken) -> Reply:
     ]
     fields = {"bot_id": taken.bot_id, "accepted": taken.accepted, "refused": len(refused)}
     dependencies.logger().info("Events queued", extra=fields)
-    return _reply(202, {"accepted": taken.accepted, "quarantined": refused})
+    # What was not taken comes first, where nobody overlooks it.
+    return _reply(202, {"refused": len(refused), "accepted": taken.accepted, "quarantined": refused})
 
 
 def _snapshot(_request: Request, sender: Sender, document: Any) -> Reply:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from functions.webhook.forwarding import Forward, Tee, TeeTimes
-from linkage.contracts.signals import BotRecord, Signal, SnapshotDescription, StoredSignal
+from linkage.contracts.signals import UNREADABLE, BotRecord, Signal, SnapshotDescription, StoredSignal
 from linkage.contracts.validation import invalid_input
 from linkage.domain.canonical import iso_utc
 from linkage.domain.errors import (
@@ -70,6 +71,7 @@ class SignalTaken:
     Attributes:
         outcome: ``repeated`` when it had been there with the same meaning.
         symbol_known: whether its spelling was understood.
+        unreadable: what of its evidence was stored as null, with the reason, by its path.
         forward: what became of its way to the receiver behind us.
     """
 
@@ -79,6 +81,7 @@ class SignalTaken:
     symbol: str
     outcome: Literal["stored", "repeated"]
     symbol_known: bool
+    unreadable: Mapping[str, str]
     forward: Forward
 
 
@@ -136,12 +139,12 @@ def take_signal(
         KeyReusedError: the key is there with another meaning. Nothing is forwarded.
         StoreUnavailableError: nothing is sure to be stored, and nothing was forwarded.
     """
-    signal, key_field = read_signal(document, sender)
+    now = ports.clock.now()
+    signal, key_field = read_signal(document, sender, now)
     snapshot, snapshot_id = _snapshot_of(signal)
     key = signal.client_order_id or _key_of(signal, snapshot_id, sender)
     if is_ours(key) and not sender.first_party:
         raise NotAllowedError("keys of this form are made and stored by linkage only", key_field)
-    now = ports.clock.now()
     stored = StoredSignal(
         bot_id=sender.bot_id,
         client_order_id=key,
@@ -176,6 +179,7 @@ def take_signal(
         symbol=signal.symbol,
         outcome=outcome,
         symbol_known=normalise_symbol(signal.symbol, signal.venue or "").known,
+        unreadable=signal.extra.get(UNREADABLE, {}),
         forward=_forward(stored_key, sender, ports, body=body, headers=headers),
     )
 
@@ -230,8 +234,13 @@ def _sender(record: str | None, *, first_party: bool) -> Sender:
     )
 
 
-def read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
+def read_signal(document: Any, sender: Sender, now: datetime) -> tuple[Signal, str]:
     """Return the signal that a post means, and what its sender calls the key.
+
+    Args:
+        document: parsed JSON.
+        sender: has the source, and fills in venue and account.
+        now: aware UTC; a time more than a day later is refused.
 
     Raises:
         InvalidInputError: it cannot be understood; names the field.
@@ -240,8 +249,8 @@ def read_signal(document: Any, sender: Sender) -> tuple[Signal, str]:
     fields = canonical.fields_of(document)
     source = BY_NAME.get(sender.source, GENERIC)
     if source.is_native(fields):
-        return source.read_signal(fields, sender), source.key_field
-    return canonical.read_signal(fields, sender), canonical.KEY_FIELD
+        return source.read_signal(fields, sender, now), source.key_field
+    return canonical.read_signal(fields, sender, now), canonical.KEY_FIELD
 
 
 def _snapshot_of(signal: Signal) -> tuple[Snapshot | None, UUID | None]:

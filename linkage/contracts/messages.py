@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE, FillEvent, fact_text
+from linkage.contracts.events import EVENT, MAX_EVENTS_PER_MESSAGE, FillEvent, FillIds, fact_text
 from linkage.contracts.plain_fills import plain_fill_fact
+from linkage.domain.canonical import CLOCK_TOLERANCE
+from linkage.domain.errors import InvalidInputError
 from linkage.domain.problems import first_problem
+from linkage.domain.strict_json import check_values, whole_number
 
 _NUL = "\\u0000"
 MAX_MESSAGE_BYTES = 120_000
@@ -63,50 +67,67 @@ def _packed(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
 
 
-def parse_message(body: str) -> ParsedMessage:
+def parse_message(body: str, now: datetime) -> ParsedMessage:
     """Return the facts of a message: one event, or an array of them.
 
     An array longer than senders may make it is taken all the same: refusing it would lose good fills.
+
+    Args:
+        body: JSON text.
+        now: aware UTC; what happens more than a day later is no time that anything happened at.
     """
     parsed = ParsedMessage()
-    plain: Callable[[Any], str | None] = plain_fill_fact
+    plain: Callable[[Any, str], str | None] = plain_fill_fact
     try:
         value = from_json(body)
     except ValueError:
         # Stricter than the standard library: half a surrogate pair in one event fails its neighbours.
         plain = _never_plain
         try:
-            value = json.loads(body)
+            value = json.loads(body, parse_int=whole_number)
         except (ValueError, RecursionError) as error:
             parsed.bad.append(BadEvent(f"the message is not JSON: {error}", printable(body)))
             return parsed
+    latest = f"{now + CLOCK_TOLERANCE:%Y-%m-%dT%H:%M:%S}"
+    fill_ids = FillIds()
     for element in value if isinstance(value, list) else [value]:
-        fact = plain(element)
+        fact = plain(element, latest)
         if fact is not None:
             parsed.fills.append(fact)
         else:
-            _add(parsed, element)
+            _add(parsed, element, fill_ids, now)
     return parsed
 
 
-def _never_plain(_element: object) -> None:
+def _never_plain(_element: object, _latest: str) -> None:
     return None
 
 
-def _add(parsed: ParsedMessage, element: Any) -> None:
-    text = json.dumps(element)
+def _add(parsed: ParsedMessage, element: Any, fill_ids: FillIds, now: datetime) -> None:
+    text = json.dumps(element, default=str)
     if _NUL in text:
-        parsed.bad.append(BadEvent("a NUL character", text))
+        parsed.bad.append(BadEvent("a NUL character", text, _unstorable_field(element)))
         return
     try:
-        event = EVENT.validate_json(text)
-        (parsed.fills if isinstance(event, FillEvent) else parsed.order_events).append(fact_text(event))
+        event = EVENT.validate_json(text, context=now)
+        if isinstance(event, FillEvent):
+            parsed.fills.append(fact_text(fill_ids.complete(event)))
+        else:
+            parsed.order_events.append(fact_text(event))
     except ValidationError as error:
-        place, reason = first_problem(error)
-        path = ".".join(part for part in place.split(".") if part not in ("fill", "order"))
-        parsed.bad.append(BadEvent(reason, text, path))
+        path, reason = first_problem(error, tags=("fill", "order"))
+        parsed.bad.append(BadEvent(reason, text, path or _unstorable_field(element)))
     except ValueError as error:
         parsed.bad.append(BadEvent(str(error), text))
+
+
+def _unstorable_field(element: Any) -> str:
+    """Return the path of the text that no database stores."""
+    try:
+        check_values(element)
+    except InvalidInputError as error:
+        return error.field
+    return ""
 
 
 def printable(text: str) -> str:

@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from linkage.contracts.types import Key, Name, NativeId, Number, Side, UtcTime, Wire
-from linkage.domain.canonical import canonical_json, sha256_hex
+from linkage.contracts.types import (
+    MAX_NAME_LENGTH,
+    Amount,
+    FactTime,
+    Key,
+    Name,
+    NativeId,
+    OptionalKey,
+    Quantity,
+    Side,
+    UtcTime,
+    Wire,
+)
+from linkage.domain.canonical import (
+    bounded,
+    canonical_json,
+    check_not_ahead,
+    check_price,
+    is_number_text,
+    sha256_hex,
+)
 from linkage.domain.keys import is_ours
 from linkage.domain.snapshots import Snapshot
+from linkage.domain.strict_json import finite_only
 
 from uuid import UUID  # isort: skip  (pydantic needs it at run time)
+
+
+UNREADABLE = "unreadable"
+"""Where a signal's extras have the reasons of values that are null for want of a better one."""
+
+_NUMBERS_OF_EVIDENCE = frozenset(["value", "threshold", "weight", "contribution"])
+"""Names within an indicator's evidence whose values are numbers."""
+
+_NON_FINITE = frozenset(sign + text for sign in ("", "+", "-") for text in ("nan", "inf", "infinity"))
 
 
 class Signal(Wire):
@@ -20,36 +52,39 @@ class Signal(Wire):
 
     ``quantity`` is in the base currency, ``notional`` in the quote currency. ``indicator_breakdown`` maps
     an indicator's name to decision, value, threshold, weight and contribution.
+
+    A bad value in the evidence (scores, indicators, extras) costs that value: it is null, and
+    ``extra["unreadable"]`` has the reason by its path.
     """
 
     model_config = ConfigDict(extra="ignore")
 
-    client_order_id: Key | None = None
+    client_order_id: OptionalKey = None
     snapshot_id: UUID | None = None
     snapshot: dict[str, Any] | None = None
     venue: Name | None = None
     account: Name | None = None
     strategy: Name | None = None
     arm: Name = "main"
-    propensity: Number | None = None
+    propensity: Amount | None = None
     run_id: UUID | None = None
     symbol: Name
     side: Side
     trigger: Name | None = None
-    buy_score: Number | None = None
-    sell_score: Number | None = None
+    buy_score: Amount | None = None
+    sell_score: Amount | None = None
     indicators_fired: list[Name] | None = None
     indicator_breakdown: dict[str, Any] | None = None
-    price: Number | None = Field(default=None, ge=0)
-    quantity: Number | None = Field(default=None, ge=0)
-    notional: Number | None = Field(default=None, ge=0)
+    price: Quantity | None = None
+    quantity: Quantity | None = None
+    notional: Quantity | None = None
     order_type: Name | None = None
-    take_profit: Number | None = None
-    stop_loss: Number | None = None
+    take_profit: Quantity | None = None
+    stop_loss: Quantity | None = None
     origin: Name | None = None
-    signalled_at: UtcTime
-    bar_time: UtcTime | None = None
-    parent_client_order_id: Key | None = None
+    signalled_at: FactTime
+    bar_time: FactTime | None = None
+    parent_client_order_id: OptionalKey = None
     disposition: Literal["sent", "suppressed"] = "sent"
     guardrail: Name | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -60,12 +95,26 @@ class Signal(Wire):
         if not isinstance(value, dict):
             return value
         unknown = {name: item for name, item in value.items() if name not in cls.model_fields}
-        if not unknown:
-            return value
         known = {name: item for name, item in value.items() if name in cls.model_fields}
         kept = known.get("extra")
-        known["extra"] = {**(kept if isinstance(kept, dict) else {}), **unknown}
+        extra = {**(kept if isinstance(kept, dict) else {}), **unknown}
+        unreadable = _make_readable(known)
+        extra = finite_only(extra, "", unreadable)
+        if unreadable:
+            extra[UNREADABLE] = unreadable
+        if extra:
+            known["extra"] = extra
         return known
+
+    @field_validator("price", "take_profit", "stop_loss")
+    @classmethod
+    def _price_of_something(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        return check_price(value, info.data.get("trigger"))
+
+    @field_validator("signalled_at", "bar_time")
+    @classmethod
+    def _has_come(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        return check_not_ahead(value, info.context)
 
     @model_validator(mode="after")
     def _guardrail_named(self) -> Signal:
@@ -77,6 +126,71 @@ class Signal(Wire):
         """Return the SHA-256 of what the signal means; equal for every spelling of one meaning."""
         body = self.model_dump(mode="json", exclude={"extra", "snapshot"}, exclude_none=True)
         return sha256_hex(canonical_json(body))
+
+
+def _make_readable(fields: dict[str, Any]) -> dict[str, str]:
+    """Put null in place of evidence that cannot be read; return the reasons by path."""
+    unreadable: dict[str, str] = {}
+    for name in ("buy_score", "sell_score"):
+        if name in fields:
+            fields[name] = _readable_number(fields[name], name, unreadable)
+    breakdown, fired = fields.get("indicator_breakdown"), fields.get("indicators_fired")
+    if isinstance(breakdown, dict):
+        fields["indicator_breakdown"] = _readable_breakdown(breakdown, "indicator_breakdown", unreadable)
+    elif breakdown is not None:
+        fields["indicator_breakdown"] = None
+        unreadable["indicator_breakdown"] = "not an object"
+    if isinstance(fired, (list, tuple)):
+        names = [name for name in fired if isinstance(name, str) and 0 < len(name.strip()) <= MAX_NAME_LENGTH]
+        if len(names) < len(fired):
+            unreadable["indicators_fired"] = "an element is no name"
+        fields["indicators_fired"] = names
+    elif fired is not None:
+        fields["indicators_fired"] = None
+        unreadable["indicators_fired"] = "not an array"
+    return unreadable
+
+
+def _readable_breakdown(value: Any, path: str, unreadable: dict[str, str]) -> Any:
+    """Return evidence with null in place of each number that cannot be computed with.
+
+    Args:
+        value: a JSON value. Under a name of ``_NUMBERS_OF_EVIDENCE`` it has to be a number, also as text.
+        path: dotted, of the value.
+        unreadable: gets the reason of each null, by its path.
+    """
+    if isinstance(value, Mapping):
+        return {name: _readable_breakdown(item, f"{path}.{name}", unreadable) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_readable_breakdown(item, f"{path}.{n}", unreadable) for n, item in enumerate(value)]
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    has_to_be = path.rpartition(".")[2] in _NUMBERS_OF_EVIDENCE
+    if is_number or (isinstance(value, str) and (has_to_be or value.strip().lower() in _NON_FINITE)):
+        return _readable_number(value, path, unreadable)
+    return value
+
+
+def _readable_number(value: Any, path: str, unreadable: dict[str, str]) -> Any:
+    """Return a number of evidence as it came, or null; digits that it may not have are rounded off."""
+    if value is None:
+        return None
+    try:
+        number = _decimal(value)
+        rounded = bounded(number)
+    except ValueError as error:
+        unreadable[path] = str(error)
+        return None
+    if rounded == number:
+        return value
+    return str(rounded) if isinstance(value, str) else rounded
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, str) and is_number_text(value):
+        return Decimal(value.strip())
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    raise ValueError("not a finite number")
 
 
 class StoredSignal(Wire):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import ValidationError
 
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.problems import first_problem
-
-_ABOUT_A_FIELD = re.compile(r"([a-z_]+) is required")
 
 
 def invalid_input(error: ValidationError) -> InvalidInputError:
@@ -18,6 +14,4 @@ def invalid_input(error: ValidationError) -> InvalidInputError:
     The message never repeats what was sent, so raise it ``from None``.
     """
     field, message = first_problem(error)
-    # A rule over several fields has no place of its own; its sentence begins with the one that is missing.
-    about = _ABOUT_A_FIELD.match(message)
-    return InvalidInputError(message, field or (about[1] if about else ""))
+    return InvalidInputError(message, field)

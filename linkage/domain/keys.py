@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from linkage.domain.canonical import iso_utc
@@ -28,6 +31,21 @@ _VARIANT = 2 << 62
 _PERSON = b"linkage:key:v1"
 
 MAX_KEY_LENGTH = 128
+
+PLACEHOLDER_IDS = frozenset(["", "0", "unknown", "none", "null", "nan", "undefined"])
+"""Ids that say that there is none, in lower case."""
+
+VENUE_KEY_PREFIXES: Mapping[str, str] = {"gate": "t-", "gateio": "t-"}
+"""What a venue puts before a client order id, and gives back with it.
+
+Gate takes a client id only with ``t-`` before it (Gate API v4, ``text``), so clients add it and its answers
+carry it (ccxt/ccxt#11120).
+"""
+
+_EXACT_IN_A_FLOAT = 2**53
+"""From here on a float that is a whole number may be another one than was meant."""
+
+_unresolved = re.compile(r"\{\{.*\}\}", re.DOTALL).search
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,48 @@ def normalise_key(text: str) -> str:
     stripped = text.strip()
     match = _UUID.fullmatch(stripped)
     return "".join(match.groups()).lower() if match else stripped
+
+
+def venue_key(text: str, venue: str | None) -> str:
+    """Return a normalised key as its bot chose it, without what the venue put before it."""
+    return normalise_key(without_venue_prefix(text.strip(), venue))
+
+
+def without_venue_prefix(key: str, venue: str | None) -> str:
+    """Return a client order id without what its venue puts before it."""
+    prefix = VENUE_KEY_PREFIXES.get((venue or "").lower())
+    return key[len(prefix) :] if prefix and key.startswith(prefix) and len(key) > len(prefix) else key
+
+
+def is_placeholder(text: str) -> bool:
+    """Tell whether an id says that there is none: empty, ``null``, a template that nobody filled in."""
+    return text.strip().lower() in PLACEHOLDER_IDS or _unresolved(text) is not None
+
+
+def check_no_placeholder(text: str) -> str:
+    """Return an id that is one.
+
+    Raises:
+        ValueError: it only fills its place.
+    """
+    if is_placeholder(text):
+        raise ValueError("the id is a placeholder")
+    return text
+
+
+def none_if_placeholder(value: Any) -> Any:
+    """Return an id as text, None where it only fills its place, and what can be no id as it is."""
+    value = text_of_number(value)
+    return None if isinstance(value, str) and is_placeholder(value) else value
+
+
+def text_of_number(value: Any) -> Any:
+    """Return an id that is a whole number as text, anything else as it is."""
+    if isinstance(value, (float, Decimal)):
+        number = Decimal(value)
+        whole = number.is_finite() and abs(number) < _EXACT_IN_A_FLOAT and number == int(number)
+        return str(int(number)) if whole else value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def global_order_id(venue: str, account: str, symbol: str, native: str) -> OrderId:

@@ -16,8 +16,8 @@ from typing import Literal
 from linkage.domain.errors import InvalidInputError
 
 _ZERO = Decimal(0)
-# Prices have up to 38 digits in the ledger; sums of millions of them must not lose the last one.
-_DIGITS = 80
+# Products of two inputs have up to 96 digits; sums of millions of them must not lose the last one.
+_DIGITS = 120
 
 
 @dataclass(frozen=True, slots=True)

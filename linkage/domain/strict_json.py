@@ -6,24 +6,28 @@ Numbers with a point become ``Decimal``, so that no digit is lost on the way to 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from linkage.domain.errors import InvalidInputError
 
 MAX_DEPTH = 32
+_LONGEST_INT = 100
+"""Digits. Python makes no whole number of more than 4,300 out of text."""
 
 
 class NotJsonError(InvalidInputError):
     """The body is no JSON document at all."""
 
 
-def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH, non_finite: bool = False) -> Any:
     """Return the document in a body of UTF-8 bytes.
 
     Args:
         body: the raw bytes.
         max_depth: how deep objects and arrays may be nested.
+        non_finite: take NaN and Infinity, as decimals, for a reader that knows which field each is in.
 
     Raises:
         NotJsonError: not UTF-8, not JSON, NaN or Infinity, a key twice in one object, or too deep.
@@ -33,7 +37,8 @@ def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         value = json.loads(
             body.decode("utf-8"),
             parse_float=Decimal,
-            parse_constant=_refuse_constant,
+            parse_int=whole_number,
+            parse_constant=Decimal if non_finite else _refuse_constant,
             object_pairs_hook=object_without_duplicates,
         )
     except NotJsonError:
@@ -48,6 +53,11 @@ def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
+def whole_number(text: str) -> int | Decimal:
+    """Return a number without a point; for ``json.loads``, which else fails the document for a long one."""
+    return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
+
+
 def check_values(value: Any, *, max_depth: int = MAX_DEPTH) -> None:
     """Refuse a document, in whatever format it was written, that is too deep or that no database stores.
 
@@ -56,6 +66,22 @@ def check_values(value: Any, *, max_depth: int = MAX_DEPTH) -> None:
         InvalidInputError: a text holds a NUL or half a surrogate pair; ``field`` is its path.
     """
     _check(value, "", max_depth)
+
+
+def finite_only(value: Any, path: str, unreadable: dict[str, str]) -> Any:
+    """Return a JSON value with null in place of each number that is none; ``unreadable`` has their paths."""
+    if isinstance(value, (float, Decimal)) and not Decimal(value).is_finite():
+        unreadable[path] = "not a finite number"
+        return None
+    if isinstance(value, Mapping):
+        return {name: finite_only(item, _under(path, name), unreadable) for name, item in value.items()}
+    if isinstance(value, list):
+        return [finite_only(item, _under(path, index), unreadable) for index, item in enumerate(value)]
+    return value
+
+
+def _under(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)
 
 
 def _refuse_constant(name: str) -> Any:

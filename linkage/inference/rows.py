@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from linkage.domain.performance import Observation, OpenPosition
@@ -25,6 +25,9 @@ LABELS: Mapping[str, str] = {
 """What can be grouped by, and the column that says it; ``score`` and ``hour`` (UTC) are made here."""
 
 SCORE_WIDTH = Decimal("0.5")
+
+_DIGITS = 80
+"""More than a score has before and after the point."""
 
 
 def observation(row: Mapping[str, Any]) -> Observation:
@@ -67,8 +70,9 @@ def score_bucket(score: Decimal | None, *, width: Decimal = SCORE_WIDTH) -> str 
     """Return the half-open bucket of a score as text, such as ``3 to 3.5``; None without a score."""
     if score is None:
         return None
-    low = (score // width - (score % width < 0)) * width
-    return f"{_short(low)} to {_short(low + width)}"
+    with localcontext(prec=_DIGITS):
+        low = (score // width - (score % width < 0)) * width
+        return f"{_short(low)} to {_short(low + width)}"
 
 
 def _labels(row: Mapping[str, Any]) -> dict[str, str]:

@@ -9,17 +9,18 @@ the position; a test order says so in ``source``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from linkage.contracts.signals import Signal
-from linkage.contracts.types import Key, Name, Number, Side, Wire
+from linkage.contracts.types import FactTime, Key, Name, Quantity, Side, Wire
 from linkage.contracts.validation import invalid_input
+from linkage.domain.canonical import check_not_ahead
 from linkage.domain.errors import InvalidInputError
-from linkage.sources.canonical import with_instrument
+from linkage.sources.canonical import normalised
 from linkage.sources.sender import Sender
 
 STRATEGY = "bottrader"
@@ -36,8 +37,6 @@ For the link, one of the two:
     {{"client_order_id":"<order_id of the post>","order_id":"<order id of the venue>",
      "venue":"{venue}","account":"{account}"}}
 """
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEAR_2100_MS = 4_102_444_800_000
 
 
 def _blank_is_absent(value: Any) -> Any:
@@ -48,14 +47,14 @@ Text = Annotated[Name | None, BeforeValidator(_blank_is_absent)]
 
 
 class _Score(Wire):
-    """Null is not 0: a score that was not computed stays null."""
+    """Null is not 0: a score that was not computed stays null. The signal says which can be read."""
 
     model_config = ConfigDict(extra="allow")
 
-    buy: Number | None = Field(default=None, validation_alias="Buy Score")
-    sell: Number | None = Field(default=None, validation_alias="Sell Score")
-    buy_score: Number | None = None
-    sell_score: Number | None = None
+    buy: Any = Field(default=None, validation_alias="Buy Score")
+    sell: Any = Field(default=None, validation_alias="Sell Score")
+    buy_score: Any = None
+    sell_score: Any = None
 
 
 class _Trigger(Wire):
@@ -69,21 +68,26 @@ class BotTraderPost(Wire):
 
     model_config = ConfigDict(extra="allow")
 
-    timestamp: int = Field(ge=0, le=_YEAR_2100_MS)
+    timestamp: FactTime
     pair: Name
     order_id: Key
     action: Literal["buy", "sell", "open", "close", "close_at_limit"] | None = None
     side: Side
     order_type: Text = None
-    order_amount_fiat: Number | None = Field(default=None, ge=0)
-    limit_price: Number | None = Field(default=None, ge=0)
-    take_profit: Number | None = None
-    stop_loss: Number | None = None
+    order_amount_fiat: Quantity | None = None
+    limit_price: Quantity | None = None
+    take_profit: Quantity | None = None
+    stop_loss: Quantity | None = None
     origin: Text = None
     source: Text = None
     trigger: _Trigger | None = None
     score: _Score | None = None
     snapshot_id: UUID | None = None
+
+    @field_validator("timestamp")
+    @classmethod
+    def _has_come(cls, value: datetime, info: ValidationInfo) -> datetime | None:
+        return check_not_ahead(value, info.context)
 
     @field_validator("side", "action", mode="before")
     @classmethod
@@ -101,18 +105,23 @@ def is_native(fields: Mapping[str, Any]) -> bool:
     return "symbol" not in fields
 
 
-def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
+def read_signal(fields: Mapping[str, Any], sender: Sender, now: datetime) -> Signal:
     """Return the signal that a post of the existing bot means.
+
+    Args:
+        fields: of the post, a JSON object.
+        sender: fills in venue and account.
+        now: aware UTC; a time more than a day later is refused.
 
     Raises:
         InvalidInputError: it cannot be understood; names the field as that bot does.
     """
     try:
-        post = BotTraderPost.model_validate(dict(fields))
+        post = BotTraderPost.model_validate(dict(fields), context=now)
         signal = _signal(post, sender)
     except ValidationError as error:
         raise invalid_input(error) from None
-    return with_instrument(signal)
+    return normalised(signal)
 
 
 def _signal(post: BotTraderPost, sender: Sender) -> Signal:
@@ -133,14 +142,15 @@ def _signal(post: BotTraderPost, sender: Sender) -> Signal:
             "trigger": trigger.trigger,
             "buy_score": score.buy_score if score.buy is None else score.buy,
             "sell_score": score.sell_score if score.sell is None else score.sell,
-            "price": post.limit_price,
+            # A price of 0 is none: a post that is refused would be an order that is not placed.
+            "price": post.limit_price or None,
             "notional": post.order_amount_fiat if post.side == "buy" else None,
             "quantity": post.order_amount_fiat if post.side == "sell" else None,
             "order_type": post.order_type,
-            "take_profit": post.take_profit,
-            "stop_loss": post.stop_loss,
+            "take_profit": post.take_profit or None,
+            "stop_loss": post.stop_loss or None,
             "origin": "test" if is_test else (post.origin or "").lower() or None,
-            "signalled_at": _EPOCH + timedelta(milliseconds=post.timestamp),
+            "signalled_at": post.timestamp,
             "extra": _extras(post),
         }
     )

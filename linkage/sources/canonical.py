@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from linkage.contracts.signals import Signal
 from linkage.contracts.validation import invalid_input
+from linkage.domain.canonical import is_number_text
 from linkage.domain.errors import ConfigurationError, InvalidInputError, NotAllowedError
 from linkage.domain.instruments import normalise_symbol
+from linkage.domain.keys import venue_key
 from linkage.sources.sender import Sender
 
 KEY_FIELD = "client_order_id"
@@ -25,8 +27,13 @@ def is_native(_fields: Mapping[str, Any]) -> bool:
     return True
 
 
-def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
-    """Return the signal of a post, with the sender's venue and account, its symbol normalised.
+def read_signal(fields: Mapping[str, Any], sender: Sender, now: datetime) -> Signal:
+    """Return the signal of a post, with the sender's venue and account, symbol and key normalised.
+
+    Args:
+        fields: of the post, a JSON object.
+        sender: fills in venue and account.
+        now: aware UTC; a time more than a day later is refused.
 
     Raises:
         InvalidInputError: it cannot be understood; names the field.
@@ -37,10 +44,10 @@ def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
     completed = complete(fields, sender)
     del completed["bot_id"]
     try:
-        signal = Signal.model_validate(with_zone(completed, sender, TIMES))
+        signal = Signal.model_validate(with_zone(completed, sender, TIMES), context=now)
     except ValidationError as error:
         raise invalid_input(error) from None
-    return with_instrument(signal)
+    return normalised(signal)
 
 
 def fields_of(document: Any) -> Mapping[str, Any]:
@@ -83,14 +90,19 @@ def with_zone(fields: Mapping[str, Any], sender: Sender, names: Iterable[str]) -
     return completed
 
 
-def with_instrument(signal: Signal) -> Signal:
-    """Return the signal with its symbol in our spelling; an unknown one stays as it is."""
-    symbol = normalise_symbol(signal.symbol, signal.venue or "").symbol
-    return signal if symbol == signal.symbol else signal.model_copy(update={"symbol": symbol})
+def normalised(signal: Signal) -> Signal:
+    """Return the signal with its symbol and its keys in our spelling; an unknown symbol stays as it is."""
+    venue = signal.venue or ""
+    ours = {"symbol": normalise_symbol(signal.symbol, venue).symbol}
+    for name in ("client_order_id", "parent_client_order_id"):
+        key = getattr(signal, name)
+        if key is not None:
+            ours[name] = venue_key(key, venue)
+    return signal.model_copy(update=ours)
 
 
 def _in_zone(value: Any, zone: str) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or is_number_text(value):
         return value
     try:
         moment = datetime.fromisoformat(value.strip())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from linkage.contracts.events import SCHEMA, FillEvent, OrderEvent
+from linkage.contracts.events import SCHEMA, FillEvent, FillIds, OrderEvent
 from linkage.contracts.types import IngestVia
 from linkage.contracts.validation import invalid_input
 from linkage.domain.errors import InvalidInputError
 from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
 from linkage.domain.instruments import normalise_symbol
-from linkage.domain.keys import MAX_KEY_LENGTH, is_ours, normalise_key
+from linkage.domain.keys import MAX_KEY_LENGTH, is_ours, is_placeholder, text_of_number, venue_key
+from linkage.domain.strict_json import finite_only
 from linkage.sources.canonical import complete, with_zone
 from linkage.sources.sender import Sender
 
@@ -70,10 +72,10 @@ def signal_keys(elements: Sequence[Mapping[str, Any]], sender: Sender) -> list[S
     """Return the keys of the signals that symbol and side are taken from where an event has none."""
     keys: dict[SignalKey, None] = {}
     for element in elements:
-        key = element.get("client_order_id")
         incomplete = element.get("symbol") is None or element.get("side") is None
-        if incomplete and isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH:
-            keys[_signal_key(key, sender)] = None
+        place = _place(element, sender) if incomplete else None
+        if place is not None:
+            keys[place] = None
     return list(keys)
 
 
@@ -83,6 +85,7 @@ def read_events(
     *,
     default_type: Literal["fill", "order"],
     signals: Mapping[SignalKey, Mapping[str, Any]],
+    now: datetime,
 ) -> Reading:
     """Return the events of a body.
 
@@ -91,16 +94,19 @@ def read_events(
         sender: fills in bot, venue and account.
         default_type: what an element without ``type`` is.
         signals: facts by key, for elements without symbol or side.
+        now: aware UTC; a time more than a day later is refused.
 
     Raises:
         NotAllowedError: an element speaks for another bot, venue or account.
     """
     events: list[FillEvent | OrderEvent] = []
     refused: list[RefusedEvent] = []
+    fill_ids = FillIds()
     for index, element in enumerate(elements):
         fields = _completed(element, sender, default_type, signals)
         try:
-            events.append(_event(fields))
+            event = _event(fields, now)
+            events.append(fill_ids.complete(event) if isinstance(event, FillEvent) else event)
         except InvalidInputError as error:
             refused.append(RefusedEvent(index, error.field, str(error), fields))
     return Reading(events, refused)
@@ -114,8 +120,8 @@ def _completed(
 ) -> dict[str, Any]:
     given = {name: value for name, value in element.items() if value is not None}
     fields = {"schema": SCHEMA, "type": default_type, "ingest_via": INGEST_VIA, **complete(given, sender)}
-    key = fields.get("client_order_id")
-    signal = signals.get(_signal_key(key, sender)) if isinstance(key, str) else None
+    place = _place(fields, sender)
+    signal = None if place is None else signals.get(place)
     if signal is not None:
         fields.setdefault("symbol", signal["symbol"])
         fields.setdefault("side", signal["side"])
@@ -124,7 +130,7 @@ def _completed(
     return with_zone(fields, sender, TIMES)
 
 
-def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
+def _event(fields: Mapping[str, Any], now: datetime) -> FillEvent | OrderEvent:
     kind = fields["type"]
     if not isinstance(kind, str) or kind not in _MODELS:
         raise InvalidInputError("type has to be fill or order", "type")
@@ -135,13 +141,23 @@ def _event(fields: Mapping[str, Any]) -> FillEvent | OrderEvent:
         if not isinstance(raw, dict):
             raise InvalidInputError("raw has to be a JSON object", "raw")
         known["raw"] = {**raw, **unknown}
+    if "raw" in known:
+        # A number that is none costs the raw message that number, as it does on the queue.
+        known["raw"] = finite_only(known["raw"], "raw", {})
     try:
-        return _MODELS[kind].model_validate(known)
+        return _MODELS[kind].model_validate(known, context=now)
     except ValidationError as error:
         raise invalid_input(error) from None
 
 
-def _signal_key(key: str, sender: Sender) -> SignalKey:
-    """Keys of our own form are stored under our bot, whoever executes their orders."""
+def _place(fields: Mapping[str, Any], sender: Sender) -> SignalKey | None:
+    """Return where the signal of an event's key lives, if it has one that can be a key.
+
+    Keys of our own form are stored under our bot, whoever executes their orders.
+    """
+    key = text_of_number(fields.get("client_order_id"))
+    if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH or is_placeholder(key):
+        return None
+    key = venue_key(key, fields.get("venue") or sender.venue)
     bot = FIRST_PARTY_BOT if is_ours(key) else BotId(sender.bot_id)
-    return SignalKey(bot, ClientOrderId(normalise_key(key)))
+    return SignalKey(bot, ClientOrderId(key))

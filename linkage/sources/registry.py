@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from linkage.contracts.signals import Signal
@@ -38,7 +39,8 @@ class Source:
         setup: what the bot's owner does; ``{url}``, ``{api}``, ``{token}``, ``{venue}`` and ``{account}`` are
             filled in.
         docs: heading of docs/bots.md, as in a link.
-        read_signal: returns the signal that the fields of a post mean; they are those of a JSON object.
+        read_signal: returns the signal that the fields of a post mean; they are those of a JSON object. Its
+            last argument is the time of the receipt, and a time more than a day after that is refused.
         is_native: whether a post is in this format; one that is not is read as a canonical signal.
         key_field: what its posts call the key.
         path: where they are posted.
@@ -49,7 +51,7 @@ class Source:
     name: str
     setup: str
     docs: str
-    read_signal: Callable[[Mapping[str, Any], Sender], Signal] = canonical.read_signal
+    read_signal: Callable[[Mapping[str, Any], Sender, datetime], Signal] = canonical.read_signal
     is_native: Callable[[Mapping[str, Any]], bool] = canonical.is_native
     key_field: str = canonical.KEY_FIELD
     path: str = "/v1/signals"

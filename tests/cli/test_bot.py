@@ -161,7 +161,7 @@ def test_every_source_has_a_guide_whose_json_is_taken(source: str) -> None:
     for body in re.findall(r"-d '(\{.*?\})'", guide.text, flags=re.DOTALL):
         document = json.loads(body)
         if "signalled_at" in document:
-            assert read_signal(document, Sender("x")).symbol == "BTC-USD"
+            assert read_signal(document, Sender("x"), datetime.now(UTC)).symbol == "BTC-USD"
 
 
 def test_the_switch_turns_and_tells(table: SignalsTable) -> None:

@@ -74,7 +74,7 @@ def test_nothing_is_planned_that_would_happen_after_now(market: PreparedMarket) 
 
 def test_its_post_is_read_as_what_was_planned(trades: list[ForeignTrade]) -> None:
     for trade in trades:
-        signal = bottrader.read_signal(json.loads(trade.signal_body()), SENDER)
+        signal = bottrader.read_signal(json.loads(trade.signal_body()), SENDER, NOW)
         assert signal.snapshot_id == trade.snapshot_id
         assert (signal.symbol, signal.side, signal.trigger) == (trade.symbol, trade.side, trade.trigger)
         assert (signal.buy_score, signal.sell_score) == (trade.buy_score, trade.sell_score)
@@ -85,7 +85,7 @@ def test_its_post_is_read_as_what_was_planned(trades: list[ForeignTrade]) -> Non
 def test_its_fills_know_no_key_and_add_up(trades: list[ForeignTrade]) -> None:
     for trade in trades:
         elements = [json.loads(body) for body in trade.fill_bodies()]
-        reading = generic.read_events(elements, SENDER, default_type="fill", signals={})
+        reading = generic.read_events(elements, SENDER, default_type="fill", signals={}, now=NOW)
         assert not reading.refused
         fills = [event for event in reading.events if isinstance(event, FillEvent)]
         assert all(fill.client_order_id is None for fill in fills)

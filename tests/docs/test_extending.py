@@ -70,6 +70,7 @@ MYBOT = '''"""The posts of mybot: one object with its own field names."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from linkage.contracts.signals import Signal
@@ -89,17 +90,19 @@ def is_native(fields: Mapping[str, Any]) -> bool:
     return "symbol" not in fields
 
 
-def read_signal(fields: Mapping[str, Any], sender: Sender) -> Signal:
+def read_signal(fields: Mapping[str, Any], sender: Sender, now: datetime) -> Signal:
     """Return the signal that a post of mybot means."""
     names = {"ref": "client_order_id", "market": "symbol", "what": "side", "at": "signalled_at"}
-    return canonical.read_signal({names[name]: value for name, value in fields.items()}, sender)
+    return canonical.read_signal({names[name]: value for name, value in fields.items()}, sender, now)
 '''
 
 TRY_MYBOT = """
+from datetime import UTC, datetime
 from functions.webhook.service import read_signal
 from linkage.sources.sender import Sender
 post = {"ref": "k1", "market": "BTC/USD", "what": "buy", "at": "2026-01-02T03:04:05Z"}
-signal, key_field = read_signal(post, Sender("b", source="mybot", venue="kraken", account="main"))
+sender = Sender("b", source="mybot", venue="kraken", account="main")
+signal, key_field = read_signal(post, sender, datetime(2026, 1, 2, 3, 5, tzinfo=UTC))
 print(signal.client_order_id, signal.symbol, signal.side, key_field)
 """
 

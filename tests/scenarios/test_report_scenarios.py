@@ -139,6 +139,55 @@ def test_a_linked_and_a_lost_order_are_in_the_mail_with_their_evidence(world: Wo
     assert f"linkage --stage test trace {native_id(2)}" in text
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantity", "9" * 60),
+        ("price", "1" * 60),
+        ("fee", "1e59"),
+        ("price", "0"),
+        ("quantity", "-1"),
+        ("executed_at", 45291.75),
+    ],
+)
+def test_scenario_44_what_could_not_be_computed_is_refused_and_the_report_of_that_hour_is_made(
+    world: World, post: Post, field: str, value: object
+) -> None:
+    world.register("grid")
+    body = {**fill(native_id(1)), field: value}
+    status, problem = world.post("/v1/fills/generic", body, bot="grid")
+    assert (status, problem["field"]) == (422, field)
+    status, reply = world.post("/v1/fills/generic", [body, fill(native_id(2), "t2")], bot="grid")
+    assert (status, next(iter(reply.items()))) == (202, ("refused", 1))
+    assert world.queued() == []
+    assert world.fills(body) == []
+    assert world.rows("SELECT DISTINCT field FROM quarantine") == [(field,)]
+    assert world.count("trade_records") == world.count("fills") == 1
+    assert handler.send_report({**WINDOW, "recipients": ["ada@example.com"]}, None)["sent"]
+    assert len(post) == 1
+
+
+def test_scenario_44_the_greatest_and_the_least_numbers_that_are_taken_are_computed(
+    world: World, post: Post
+) -> None:
+    most, least = "9" * 30 + "." + "9" * 18, "0." + "0" * 17 + "1"
+    numbers = [(most, most, f"-{most}"), (most, least, most), (least, most, least), (least, least, "0")]
+    world.signal(our_key(1), snapshot_id=str(SNAPSHOT_A), price=most, quantity=most, buy_score=f"-{most}")
+    world.stream()
+    for number, (price, quantity, fee) in enumerate(numbers * 2):
+        event = fill(native_id(number), price=price, quantity=quantity, fee=fee)
+        event["side"] = "buy" if number < len(numbers) else "sell"
+        event["executed_at"] = f"2026-11-22T18:00:{number:02}Z"
+        if number == 0:
+            event["client_order_id"] = our_key(1)
+        assert world.fills(event) == []
+    assert world.count("quarantine") == 0
+    assert world.sweep()["lots"]["failed"] == []
+    assert handler.send_report({**WINDOW, "recipients": ["ada@example.com"]}, None)["sent"]
+    assert read_ledger({"op": "verify"}, None)["result"]["holds"]
+    assert read_ledger({"op": "trace", "id": native_id(0)}, None)["ok"]
+
+
 def test_a_report_that_is_not_to_be_sent_is_only_returned(post: Post) -> None:
     reply = handler.send_report({**WINDOW, "send": False}, None)
     assert len(post) == 0

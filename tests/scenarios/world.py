@@ -229,7 +229,10 @@ class World:
 
     def post(self, path: str, body: object, *, bot: str = "sighook") -> tuple[int, dict[str, Any]]:
         """Post a document, signed if the bot is ours, else with its token; return status and reply."""
-        text = json.dumps(body, default=str)
+        return self.post_text(path, json.dumps(body, default=str), bot=bot)
+
+    def post_text(self, path: str, text: str, *, bot: str) -> tuple[int, dict[str, Any]]:
+        """Post a text as ``post`` posts a document."""
         now = self.clock.now()
         headers = {"content-type": "application/json"}
         if bot == "sighook":

@@ -16,6 +16,8 @@ from linkage.contracts.performance import CurvePoint
 WIDTH, HEIGHT = 1280, 840
 """Pixels; shown at half the width, so that a dense screen has something to show."""
 _DPI = 200
+_POWERS_FROM = 1e15
+"""An amount from which the axis says powers of ten."""
 _INK, _GRID, _LINE, _FALL, _PAPER = "#2b3742", "#dde3e9", "#2f6fde", "#c0271c", "#fbfcfd"
 _STYLE: dict[Any, object] = {
     "font.family": "DejaVu Sans",  # comes with the library: the same letters on every machine
@@ -52,6 +54,7 @@ def pnl_chart(curve: Sequence[CurvePoint], *, until: datetime, currency: str, zo
     times: list[Any] = [*(point.at for point in curve), max(until, curve[-1].at)]
     values = [float(point.net_pnl) for point in [*curve, curve[-1]]]
     falls = [value - peak for value, peak in zip(values, accumulate(values, max), strict=True)]
+    largest = max(abs(value) for value in [*values, *falls])
     unit = "".join(character for character in currency if character.isascii() and character.isprintable())
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor=_PAPER)
@@ -62,8 +65,10 @@ def pnl_chart(curve: Sequence[CurvePoint], *, until: datetime, currency: str, zo
             axes.grid(axis="y", color=_GRID, linewidth=0.8)
             axes.set_axisbelow(True)
             axes.locator_params(axis="y", nbins=4)
-            # An amount and no power of ten: the label beside it says its unit.
-            axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+            # An amount and no power of ten: the label beside it says its unit. Sixty digits have no room.
+            axes.ticklabel_format(
+                axis="y", style="plain" if largest < _POWERS_FROM else "sci", useOffset=False
+            )
         # P&L moves when an episode closes, and not in between.
         upper.step(times, values, where="post", color=_LINE, linewidth=2)
         upper.axhline(0, color="#8b98a5", linewidth=0.9)

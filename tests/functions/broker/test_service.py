@@ -92,7 +92,7 @@ def test_what_is_sent_can_be_recorded(world: World) -> None:
     world.execute(3)
 
     for body in world.queue.sent:
-        assert parse_message(body).bad == []
+        assert parse_message(body, NOON).bad == []
     events = [EVENT.validate_python(event) for event in world.events]
     assert any(isinstance(event, FillEvent) for event in events)
     assert {event.venue for event in events} == {"paper"}

@@ -35,7 +35,7 @@ def test_both_ids_of_an_order_suffice_once_its_signal_is_stored(api: WebhookApi)
     api.post("/webhook", POST, token)
     body = {"client_order_id": POST["order_id"], "venue": "coinbase", "account": "main", "order_id": ORDER_ID}
     answer = api.post("/v1/orders", body, token)
-    assert (answer.status, answer.document) == (202, {"accepted": 1, "quarantined": []})
+    assert (answer.status, answer.document) == (202, {"refused": 0, "accepted": 1, "quarantined": []})
     (event,) = api.events()
     assert (event["symbol"], event["side"], event["order_id"]) == ("AVNT-USD", "buy", ORDER_ID)
     assert event["client_order_id"] == "2f20013648c6438c855bf4ef30e64cf8"
@@ -69,7 +69,7 @@ def test_a_bad_event_in_an_array_is_kept_for_quarantine_beside_its_neighbours(ap
     bad = {**FILL, "fill_id": "8", "side": "hold"}
     answer = api.post("/v1/fills/generic", [FILL, bad], api.bots.register(bot_id="grid"))
     assert answer.status == 202
-    assert answer.document["accepted"] == 1
+    assert list(answer.document.items())[:2] == [("refused", 1), ("accepted", 1)]
     assert [(event["index"], event["field"]) for event in answer.document["quarantined"]] == [(1, "side")]
     assert [event["side"] for event in api.events()] == ["buy", "hold"]
 
@@ -82,11 +82,20 @@ def test_when_no_event_can_be_understood_nothing_is_queued(api: WebhookApi) -> N
     assert len(api.queue) == 0
 
 
+@pytest.mark.parametrize("field", ["order_id", "fill_id", "client_order_id", "price", "fee", "executed_at"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_and_infinity_are_refused_with_their_field(api: WebhookApi, field: str, value: float) -> None:
+    token = api.bots.register(bot_id="grid")
+    assert api.post("/v1/fills/generic", {**FILL, field: value}, token).refusal == (422, field)
+
+
 def test_a_thousand_fills_become_messages_of_a_hundred_at_most(api: WebhookApi) -> None:
-    fills = [{**FILL, "fill_id": str(number), "fee": None, "fee_currency": None} for number in range(1_000)]
+    fills = [
+        {**FILL, "fill_id": str(number), "fee": None, "fee_currency": None} for number in range(1, 1_001)
+    ]
     assert api.post("/v1/fills/generic", fills, api.bots.register(bot_id="grid")).status == 202
     assert len(api.queue) == 10
-    assert sorted(int(event["fill_id"]) for event in api.events()) == list(range(1_000))
+    assert sorted(int(event["fill_id"]) for event in api.events()) == list(range(1, 1_001))
 
 
 def test_a_message_stays_under_what_the_queue_takes(api: WebhookApi) -> None:

@@ -138,14 +138,23 @@ def test_a_snapshot_beside_an_id_that_is_not_its_own_is_refused(api: WebhookApi)
         ({"symbol": ""}, "symbol"),
         ({"price": "NaN"}, "price"),
         ({"price": -1}, "price"),
-        ({"buy_score": "1e999"}, "buy_score"),
+        ({"price": 0}, "price"),
+        ({"take_profit": "0.00"}, "take_profit"),
+        ({"price": "1" + 30 * "0"}, "price"),
+        ({"quantity": "1e-19"}, "quantity"),
+        ({"notional": "1_000"}, "notional"),
+        ({"price": float("nan")}, "price"),
+        ({"quantity": float("inf")}, "quantity"),
+        ({"snapshot_id": None, "snapshot": {"rsi": float("nan")}}, "snapshot"),
+        ({"signalled_at": 45291.75}, "signalled_at"),
+        ({"bar_time": "20231231"}, "bar_time"),
+        ({"signalled_at": "2026-11-23T18:00:01Z"}, "signalled_at"),
         ({"signalled_at": "2026-11-22T17:59:00"}, "signalled_at"),
         ({"signalled_at": "9999-12-31T23:59:59-10:00"}, "signalled_at"),
         ({"signalled_at": None}, "signalled_at"),
         ({"client_order_id": "x" * 129}, "client_order_id"),
         ({"snapshot_id": "b042"}, "snapshot_id"),
         ({"snapshot": {}}, "snapshot"),
-        ({"indicators_fired": "rsi"}, "indicators_fired"),
         ({"snapshot_id": None, "snapshot": {"rsi": 1e-300}}, "snapshot"),
         ({"disposition": "suppressed"}, "guardrail"),
         ({"disposition": "maybe"}, "disposition"),
@@ -161,10 +170,77 @@ def test_what_cannot_be_understood_is_422_and_names_the_field(
     assert len(api.store) == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"buy_score": "None"}, "buy_score"),
+        ({"sell_score": "1e999"}, "sell_score"),
+        ({"buy_score": float("nan")}, "buy_score"),
+        ({"indicators_fired": "rsi"}, "indicators_fired"),
+        ({"indicators_fired": ["rsi", None]}, "indicators_fired"),
+        ({"indicator_breakdown": "rsi"}, "indicator_breakdown"),
+        ({"indicator_breakdown": {"rsi": float("nan")}}, "indicator_breakdown.rsi"),
+        ({"indicator_breakdown": {"rsi": {"value": "nan"}}}, "indicator_breakdown.rsi.value"),
+        ({"indicator_breakdown": {"rsi": {"weight": "None"}}}, "indicator_breakdown.rsi.weight"),
+        ({"indicator_breakdown": {"macd": {"line": -1e31}}}, "indicator_breakdown.macd.line"),
+        ({"indicator_breakdown": {"macd": [1, float("inf")]}}, "indicator_breakdown.macd.1"),
+        ({"indicators": {"rsi": float("nan")}}, "indicators.rsi"),
+    ],
+    ids=repr,
+)
+def test_a_bad_value_in_the_evidence_costs_that_value_and_the_reply_names_it(
+    api: WebhookApi, change: dict[str, Any], path: str
+) -> None:
+    answer = api.post("/v1/signals", {**SIGNAL, **change}, api.bots.register(bot_id="grid"))
+    assert (answer.status, list(answer.document["unreadable"])) == (200, [path])
+    fact = _fact(api, "grid", "entry-1")
+    assert list(fact["extra"]["unreadable"]) == [path]
+    kept: Any = fact if path.split(".")[0] in fact else fact["extra"]
+    if path == "indicators_fired":
+        assert kept.get(path) in (None, ["rsi"])
+        return
+    for part in path.split("."):
+        kept = kept[int(part)] if isinstance(kept, list) else kept.get(part)
+    assert kept is None
+
+
+def test_evidence_that_can_be_read_is_stored_as_it_came(api: WebhookApi) -> None:
+    breakdown = {
+        "rsi": {"decision": "none", "value": "28.1250", "threshold": 30, "weight": None, "note": "low"},
+        "roc": True,
+    }
+    api.post("/v1/signals", {**SIGNAL, "indicator_breakdown": breakdown}, api.bots.register(bot_id="grid"))
+    fact = _fact(api, "grid", "entry-1")
+    assert (fact["indicator_breakdown"], fact["extra"]) == (breakdown, {})
+
+
+@pytest.mark.parametrize("key", ["", "  ", "null", "{{strategy.order.id}}", 0])
+def test_a_key_that_only_fills_its_place_is_none_so_that_one_is_made(api: WebhookApi, key: object) -> None:
+    token = api.bots.register(bot_id="grid")
+    answer = api.post("/v1/signals", {**SIGNAL, "client_order_id": key}, token)
+    assert (answer.status, len(answer.document["client_order_id"])) == (200, 32)
+
+
+def test_a_key_may_be_a_number(api: WebhookApi) -> None:
+    token = api.bots.register(bot_id="grid")
+    answer = api.post("/v1/signals", {**SIGNAL, "client_order_id": 100234}, token)
+    assert answer.document["client_order_id"] == "100234"
+
+
+@pytest.mark.parametrize(
+    "at", [1795370340, 1795370340000, "1795370340000000", 1795370340000000000, "2026-11-22T18:59:00+01:00"]
+)
+def test_a_time_may_be_a_number_whose_digits_say_its_unit(api: WebhookApi, at: object) -> None:
+    api.post("/v1/signals", {**SIGNAL, "signalled_at": at}, api.bots.register(bot_id="grid"))
+    assert _fact(api, "grid", "entry-1")["signalled_at"] == "2026-11-22T17:59:00Z"
+
+
 def test_a_bot_with_a_time_zone_may_leave_it_out(api: WebhookApi) -> None:
     token = api.bots.register(bot_id="grid", time_zone="Europe/Berlin")
     assert api.post("/v1/signals", {**SIGNAL, "signalled_at": "2026-11-22T18:59:00"}, token).status == 200
     assert _fact(api, "grid", "entry-1")["signalled_at"] == "2026-11-22T17:59:00Z"
+    digits = {**SIGNAL, "signalled_at": "20261122"}
+    assert api.post("/v1/signals", digits, token).refusal == (422, "signalled_at")
 
 
 def test_venue_and_account_come_from_the_registration(api: WebhookApi) -> None:

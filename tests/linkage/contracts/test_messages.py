@@ -8,19 +8,19 @@ from typing import Any, cast
 import pytest
 
 from linkage.contracts.messages import parse_message
-from tests.support.events import fill, native_id, order
+from tests.support.events import NOW, fill, native_id, order
 
 
 def test_one_event_and_an_array_of_events_are_both_a_message() -> None:
-    one = parse_message(json.dumps(fill(native_id(1))))
-    many = parse_message(json.dumps([fill(native_id(1)), order(native_id(1)), fill(native_id(2))]))
+    one = parse_message(json.dumps(fill(native_id(1))), NOW)
+    many = parse_message(json.dumps([fill(native_id(1)), order(native_id(1)), fill(native_id(2))]), NOW)
     assert (len(one.fills), len(one.order_events), one.bad) == (1, 0, [])
     assert (len(many.fills), len(many.order_events), many.bad) == (2, 1, [])
 
 
 def test_a_bad_event_leaves_its_neighbours_alone_and_names_its_field() -> None:
     parsed = parse_message(
-        json.dumps([fill(native_id(1)), fill(native_id(2), side="hold"), fill(native_id(3))])
+        json.dumps([fill(native_id(1)), fill(native_id(2), side="hold"), fill(native_id(3))]), NOW
     )
     assert [json.loads(fact)["order_id"] for fact in parsed.fills] == [native_id(1), native_id(3)]
     (bad,) = parsed.bad
@@ -41,7 +41,7 @@ def test_a_bad_event_leaves_its_neighbours_alone_and_names_its_field() -> None:
     ],
 )
 def test_what_is_no_event_is_bad_with_its_reason(body: str, reason: str) -> None:
-    (bad,) = parse_message(body).bad
+    (bad,) = parse_message(body, NOW).bad
     assert reason in bad.reason
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_event_is_bad_with_its_reason(body: str, reason: str) -> None
     ids=str,
 )
 def test_what_the_ledger_cannot_keep_is_bad_here_and_its_neighbour_is_not(fields: dict[str, Any]) -> None:
-    parsed = parse_message(json.dumps([fill(native_id(1), **fields), fill(native_id(2))]))
+    parsed = parse_message(json.dumps([fill(native_id(1), **fields), fill(native_id(2))]), NOW)
     assert [json.loads(fact)["order_id"] for fact in parsed.fills] == [native_id(2)]
     (bad,) = parsed.bad
     assert "\x00" not in bad.body
@@ -70,16 +70,17 @@ def test_what_the_ledger_cannot_keep_is_bad_here_and_its_neighbour_is_not(fields
 
 
 def test_an_empty_array_is_nothing_and_not_an_error() -> None:
-    parsed = parse_message("[]")
+    parsed = parse_message("[]", NOW)
     assert (parsed.fills, parsed.order_events, parsed.bad) == ([], [], [])
 
 
 def test_more_events_than_a_sender_may_send_are_recorded_all_the_same() -> None:
-    parsed = parse_message(json.dumps([fill(native_id(number)) for number in range(101)]))
+    parsed = parse_message(json.dumps([fill(native_id(number)) for number in range(101)]), NOW)
     assert len(parsed.fills) == 101
 
 
 def test_a_number_that_is_none_costs_a_raw_body_that_number_and_not_the_fill() -> None:
     for neighbours in cast("list[list[object]]", [[], [{}]]):
-        parsed = parse_message(json.dumps([fill(native_id(1), raw={"value": float("nan")}), *neighbours]))
+        event = fill(native_id(1), raw={"value": float("nan")})
+        parsed = parse_message(json.dumps([event, *neighbours]), NOW)
         assert json.loads(parsed.fills[0])["raw"] == {"value": None}

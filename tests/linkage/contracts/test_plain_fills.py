@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from linkage.contracts.events import EVENT
 from linkage.contracts.plain_fills import plain_fill_fact
-from tests.support.events import fill, native_id, our_key
+from tests.support.events import NOW, fill, native_id, our_key
+
+LATEST = "2026-11-23T18:00:00"
 
 ODD = st.sampled_from(
     [
@@ -104,12 +106,12 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8).map(str)
 
 
 def by_model(event: dict[str, Any]) -> dict[str, Any]:
-    fact: dict[str, Any] = EVENT.validate_json(json.dumps(event)).fact()
+    fact: dict[str, Any] = EVENT.validate_json(json.dumps(event), context=NOW).fact()
     return json.loads(json.dumps(fact))  # type: ignore[no-any-return]
 
 
 def agree(event: dict[str, Any]) -> None:
-    text = plain_fill_fact(event)
+    text = plain_fill_fact(event, LATEST)
     if text is not None:
         assert json.loads(text) == by_model(event)
 
@@ -123,7 +125,7 @@ def test_whatever_a_fill_says_the_short_cut_says_what_the_model_says_or_nothing(
     event = {**fill(native_id(1)), **changes}
     if with_key and "client_order_id" not in changes:
         event["client_order_id"] = our_key()
-    text = plain_fill_fact(event)
+    text = plain_fill_fact(event, LATEST)
     if text is None:
         return
     try:
@@ -145,7 +147,7 @@ def test_numbers_and_times_come_out_as_the_model_spells_them(
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_ids_come_out_as_the_model_spells_them(order_id: str, fill_id: str, key: str) -> None:
     event = fill(order_id, fill_id, client_order_id=key)
-    if plain_fill_fact(event) is not None:
+    if plain_fill_fact(event, LATEST) is not None:
         agree(event)
 
 
@@ -168,22 +170,22 @@ def test_ids_come_out_as_the_model_spells_them(order_id: str, fill_id: str, key:
     ],
 )
 def test_what_venues_send_takes_the_short_cut(event: dict[str, Any]) -> None:
-    text = plain_fill_fact(event)
+    text = plain_fill_fact(event, LATEST)
     assert text is not None
     assert json.loads(text) == by_model(event)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "a\x00b"])
 def test_what_the_ledger_cannot_keep_is_left_to_the_model(value: object) -> None:
-    assert plain_fill_fact(fill("90210", raw={"n": [value]})) is None
+    assert plain_fill_fact(fill("90210", raw={"n": [value]}), LATEST) is None
 
 
 def test_a_combination_that_the_model_refuses_is_refused_again_and_again() -> None:
     for _ in range(2):
-        assert plain_fill_fact(fill("1", side="hold")) is None
-        assert plain_fill_fact(fill("1", side=["buy"])) is None
+        assert plain_fill_fact(fill("1", side="hold"), LATEST) is None
+        assert plain_fill_fact(fill("1", side=["buy"]), LATEST) is None
 
 
 def test_unusual_combinations_do_not_fill_the_memory() -> None:
     for number in range(5000):
-        assert plain_fill_fact(fill("1", symbol=f"S{number}-USD")) is not None
+        assert plain_fill_fact(fill("1", symbol=f"S{number}-USD"), LATEST) is not None

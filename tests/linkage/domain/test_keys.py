@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkage.domain.keys import OrderIntent, global_order_id, is_ours, make_client_order_id, normalise_key
+from linkage.domain.keys import (
+    OrderIntent,
+    global_order_id,
+    is_ours,
+    is_placeholder,
+    make_client_order_id,
+    normalise_key,
+    without_venue_prefix,
+)
 
 SNAPSHOT = UUID("b042c0bb-6184-4d40-aa65-2f7c8d83a243")
 INTENT = OrderIntent(
@@ -92,3 +100,32 @@ def test_a_native_uuid_is_its_own_order_id_and_any_other_id_is_qualified() -> No
     native = "2F200136-48C6-438C-855B-F4EF30E64CF8"
     assert global_order_id("coinbase", "main", "ETH-BTC", native) == native.lower()
     assert global_order_id("binance", "main", "ETH-BTC", " 42 ") == "binance:main:ETH-BTC:42"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "0", "unknown", "None", "NULL", "nan", "undefined", "{{strategy.order.id}}", "a-{{timenow}}"],
+)
+def test_an_id_that_only_fills_its_place_is_a_placeholder(text: str) -> None:
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize("text", ["00", "1", "unknown-1", "nullable", "{a}", "O'Nan"])
+def test_an_id_that_contains_such_a_word_is_an_id(text: str) -> None:
+    assert not is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "venue", "kept"),
+    [
+        ("t-mykey1", "gate", "mykey1"),
+        ("t-mykey1", "GateIO", "mykey1"),
+        ("t-t-mykey1", "gate", "t-mykey1"),
+        ("mykey1", "gate", "mykey1"),
+        ("t-", "gate", "t-"),
+        ("t-mykey1", "coinbase", "t-mykey1"),
+        ("t-mykey1", None, "t-mykey1"),
+    ],
+)
+def test_what_a_venue_puts_before_a_key_is_taken_off_once(key: str, venue: str | None, kept: str) -> None:
+    assert without_venue_prefix(key, venue) == kept

@@ -46,13 +46,22 @@ def test_no_digit_of_a_number_is_lost() -> None:
     [
         b"", b"{", b"side=buy", b"\xff\xfe", b"\xef\xbb\xbf{}", b'{"a":NaN}',
         b'{"a":Infinity}', b'{"a":-Infinity}',
-        b'{"a":1,"a":2}', b'{"x":{"a":1,"a":1}}', b"[" * 33 + b"]" * 33, b"[" * 60_000, b"9" * 5_000,
+        b'{"a":1,"a":2}', b'{"x":{"a":1,"a":1}}', b"[" * 33 + b"]" * 33, b"[" * 60_000,
     ],
     ids=lambda body: repr(body[:20]),
 )  # fmt: skip
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(NotJsonError):
         parse_json(body)
+
+
+def test_a_number_of_any_length_leaves_the_document_readable() -> None:
+    assert parse_json(b"[" + b"9" * 5_000 + b",1]") == [Decimal("9" * 5_000), 1]
+
+
+def test_a_reader_that_knows_its_fields_may_take_nan_and_infinity() -> None:
+    values = parse_json(b"[NaN,Infinity,-Infinity]", non_finite=True)
+    assert [str(value) for value in values] == ["NaN", "Infinity", "-Infinity"]
 
 
 @pytest.mark.parametrize("body", [b'{"a":{"b":["\\u0000"]}}', b'{"a":{"b":["\\ud800"]}}'])

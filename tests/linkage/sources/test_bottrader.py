@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from linkage.domain.errors import InvalidInputError
 from linkage.sources.bottrader import read_signal
 from linkage.sources.sender import Sender
+from tests.support.events import NOW
 from tests.support.webhook import event_file
 
 POST: dict[str, Any] = event_file("bottrader_signal.json")
@@ -21,7 +22,7 @@ SENDER = Sender("matrix", source="bottrader", venue="coinbase", account="main")
 
 
 def _signal(**changes: Any) -> Any:
-    return read_signal({**POST, **changes}, SENDER)
+    return read_signal({**POST, **changes}, SENDER, NOW)
 
 
 def _field(**changes: Any) -> str:
@@ -55,6 +56,17 @@ def test_the_amount_is_quote_currency_on_a_buy_and_base_quantity_on_a_sell() -> 
     sell = _signal(side="sell", action="sell", order_amount_fiat=46.5)
     assert (sell.notional, sell.quantity) == (None, Decimal("46.5"))
     assert _signal(order_amount_fiat=None).notional is None
+
+
+def test_a_score_that_cannot_be_read_costs_that_score() -> None:
+    signal = _signal(score={"Buy Score": "None", "Sell Score": 2})
+    assert (signal.buy_score, signal.sell_score) == (None, Decimal(2))
+    assert signal.extra["unreadable"] == {"buy_score": "not a finite number"}
+
+
+def test_a_price_of_0_is_none_so_that_the_order_behind_the_post_is_placed() -> None:
+    signal = _signal(limit_price=0, take_profit="0.0", stop_loss=0)
+    assert (signal.price, signal.take_profit, signal.stop_loss) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +118,11 @@ def test_an_action_that_contradicts_the_side_is_refused() -> None:
         ({"pair": ""}, "pair"),
         ({"timestamp": "yesterday"}, "timestamp"),
         ({"timestamp": 10**18}, "timestamp"),
+        ({"timestamp": 45291.75}, "timestamp"),
+        ({"order_id": "{{strategy.order.id}}"}, "order_id"),
         ({"snapshot_id": "b042"}, "snapshot_id"),
         ({"order_amount_fiat": -1}, "order_amount_fiat"),
         ({"limit_price": "cheap"}, "limit_price"),
-        ({"score": {"Buy Score": "high"}}, "score.Buy Score"),
         ({"trigger": {"trigger": 5}}, "trigger.trigger"),
     ],
 )

@@ -12,7 +12,7 @@ from linkage.domain.facts import SignalKey
 from linkage.domain.ids import FIRST_PARTY_BOT, BotId, ClientOrderId
 from linkage.sources.generic import Reading, elements_of, read_events, signal_keys
 from linkage.sources.sender import Sender
-from tests.support.events import our_key
+from tests.support.events import NOW, our_key
 
 SENDER = Sender("grid", venue="coinbase", account="main")
 FILL: dict[str, Any] = {
@@ -32,7 +32,7 @@ def _read(
     kind: Literal["fill", "order"] = "fill",
     signals: dict[SignalKey, dict[str, Any]] | None = None,
 ) -> Reading:
-    return read_events(elements, sender, default_type=kind, signals=signals or {})
+    return read_events(elements, sender, default_type=kind, signals=signals or {}, now=NOW)
 
 
 def test_a_fill_takes_venue_account_and_bot_from_the_registration() -> None:
@@ -62,7 +62,7 @@ def test_a_key_of_ours_is_looked_up_under_our_bot_whoever_executes_its_order() -
     assert signal_keys([{"client_order_id": key}], SENDER) == [SignalKey(FIRST_PARTY_BOT, key)]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 129, 7, None])
+@pytest.mark.parametrize("key", ["", "x" * 129, " null ", "{{strategy.order.id}}", 1.5, True, None])
 def test_what_can_be_no_key_is_not_looked_up(key: object) -> None:
     assert signal_keys([{"client_order_id": key}], SENDER) == []
 

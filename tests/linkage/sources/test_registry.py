@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
@@ -19,6 +20,7 @@ from linkage.sources.registry import FILL_SOURCES, GENERIC, SOURCES, Source
 from linkage.sources.sender import Sender
 from tests.support.webhook import event_file
 
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
 DOCS = Path(__file__).parents[3] / "docs"
 CANONICAL = {
     "client_order_id": "k1", "symbol": "BTC/USD", "side": "buy", "signalled_at": "2026-01-02T03:04:05Z",
@@ -57,12 +59,12 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.parametrize("name", [source.name for source in SOURCES])
 def test_every_source_may_post_a_canonical_signal(name: str) -> None:
-    signal, key_field = read_signal(CANONICAL, sender(name))
+    signal, key_field = read_signal(CANONICAL, sender(name), NOW)
     assert (signal.symbol, signal.client_order_id, key_field) == ("BTC-USD", "k1", "client_order_id")
 
 
 def test_the_existing_bots_own_posts_are_read_by_its_reader() -> None:
-    signal, key_field = read_signal(event_file("bottrader_signal.json"), sender("bottrader"))
+    signal, key_field = read_signal(event_file("bottrader_signal.json"), sender("bottrader"), NOW)
     assert (signal.symbol, signal.strategy, key_field) == ("AVNT-USD", "bottrader", "order_id")
 
 
@@ -70,31 +72,31 @@ def test_the_existing_bots_own_posts_are_read_by_its_reader() -> None:
 def test_what_is_no_object_is_refused_in_every_format(document: object) -> None:
     for source in SOURCES:
         with pytest.raises(InvalidInputError, match="JSON object"):
-            read_signal(document, sender(source.name))
+            read_signal(document, sender(source.name), NOW)
 
 
 def test_what_is_no_object_is_refused_before_a_reader_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(_fields: object, *_sender: Sender) -> Never:
+    def read(_fields: object, *_others: object) -> Never:
         pytest.fail("a reader saw what is no object")
 
     row = replace(GENERIC, name="stub", read_signal=read, is_native=read)
     monkeypatch.setattr(service, "BY_NAME", {"stub": row})
     with pytest.raises(InvalidInputError, match="JSON object") as caught:
-        read_signal(["no", "object"], sender("stub"))
+        read_signal(["no", "object"], sender("stub"), NOW)
     assert caught.value.field == "body"
 
 
 def test_a_source_without_a_row_speaks_the_canonical_format() -> None:
-    signal, _ = read_signal(CANONICAL, sender("sighook"))
+    signal, _ = read_signal(CANONICAL, sender("sighook"), NOW)
     assert signal.symbol == "BTC-USD"
 
 
 def test_a_new_row_is_enough_for_a_new_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stub(fields: Mapping[str, Any], sender: Sender) -> Signal:
+    def stub(fields: Mapping[str, Any], sender: Sender, _now: datetime) -> Signal:
         canonical = {**CANONICAL, "client_order_id": fields["id"], "venue": sender.venue}
         return Signal.model_validate(canonical)
 
     row = replace(GENERIC, name="stub", read_signal=stub, key_field="id")
     monkeypatch.setattr(service, "BY_NAME", {"stub": row})
-    signal, key_field = read_signal({"id": "s1"}, sender("stub"))
+    signal, key_field = read_signal({"id": "s1"}, sender("stub"), NOW)
     assert (signal.client_order_id, signal.venue, key_field) == ("s1", "coinbase", "id")
