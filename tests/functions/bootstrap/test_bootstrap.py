@@ -109,7 +109,7 @@ def test_our_own_bot_is_registered_once_as_mixed(table: SignalsTable) -> None:
 
 def test_a_deployment_is_bootstrapped_from_its_environment_and_says_what_became_of_each_part(
     table: SignalsTable, secrets: SecretsManagerStore, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     settings = {"STAGE": "test", "MIGRATE_FUNCTION": "migrate", "SECRET_ID": "keys", "TABLE_NAME": table.name}
     for name, value in settings.items():
@@ -123,8 +123,8 @@ def test_a_deployment_is_bootstrapped_from_its_environment_and_says_what_became_
     try:
         made = {"schema": "migrated", "webhook_key": "created", "bot": "created"}
         assert handler.bootstrap({}, None) == made
-        line = json.loads(capsys.readouterr().out.splitlines()[-1])
-        assert (line["message"], line["service"]) == ("Deployment bootstrapped", "bootstrap")
-        assert {name: line[name] for name in made} == made
+        logged = vars(caplog.records[-1])
+        assert (caplog.messages[-1], logged["name"]) == ("Deployment bootstrapped", "bootstrap")
+        assert {name: logged[name] for name in made} == made
     finally:
         reset()

@@ -214,7 +214,6 @@ def report(account: Account) -> Mapping[str, Callable[[], object]]:
 def first_deployment(account: Account) -> Mapping[str, Callable[[], object]]:
     """The first-party bot is registered, and is there the second time."""
     account.deploy(migrate_function="m")
-    real = aws.client
 
     class Migrate:
         """boto3's Lambda client in front of ``migrate``."""
@@ -224,12 +223,15 @@ def first_deployment(account: Account) -> Mapping[str, Callable[[], object]]:
 
     def work() -> None:
         with_hook = aws.client
-        account.patch.setattr(
-            aws, "client", lambda name, **limits: Migrate() if name == "lambda" else with_hook(name, **limits)
-        )
-        bootstrap({}, None)
-        bootstrap({}, None)
-        account.patch.setattr(aws, "client", real)
+        # A context of its own: the account's would put the client with the hook back at the very end.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                aws,
+                "client",
+                lambda name, **limits: Migrate() if name == "lambda" else with_hook(name, **limits),
+            )
+            bootstrap({}, None)
+            bootstrap({}, None)
 
     return {"bootstrap": work}
 
