@@ -70,9 +70,9 @@ def test_corrections_and_synthetic_fills_count_as_fills(told: ToldLedger) -> Non
     told.tell(
         fill(A, "t1", quantity="1"),
         fill(A, "t2", kind="SYNTHETIC", quantity="2"),
-        fill(A, "t3", kind="CORRECTION", refers_to="t1", quantity="-0.5"),
+        fill(A, "t3", kind="CORRECTION", refers_to="t1", quantity="0.5"),
     )
-    assert told.order(A)["filled_quantity"] == Decimal("2.5")
+    assert told.order(A)["filled_quantity"] == Decimal("3.5")
 
 
 def cumulative(quantity: str, **fields: str) -> dict[str, object]:
